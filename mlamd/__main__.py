@@ -1,0 +1,6 @@
+"""``python -m mlamd``."""
+
+from mlamd.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A pure state machine: observations in, events out. It never asks the system for anything."""

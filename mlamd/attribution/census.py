@@ -1,0 +1,101 @@
+"""Who is alive: processes as they are seen, replace their image, hold descriptors and end."""
+
+from mlamd.attribution.pipes import Pipes
+from mlamd.attribution.runs import Runs
+from mlamd.attribution.state import Process
+from mlamd.model import observations as seen
+from mlamd.model.processes import ProcessKey
+
+SETTLE_NS = 60_000_000
+"""How long after a process was last seen its late accesses may still come in."""
+
+
+class Census:
+    """The book of processes."""
+
+    def __init__(self, processes: dict[ProcessKey, Process], runs: Runs, pipes: Pipes) -> None:
+        self._processes = processes
+        self._runs = runs
+        self._pipes = pipes
+        self._ending: list[Process] = []
+        self._last_poll_ns = 0
+        self._resumed = False
+
+    def looked_at(self, observation: seen.ProcessSeen) -> None:
+        """Take in a look at a process."""
+        facts = observation.facts
+        process = self._processes.get(facts.key)
+        if process is None:
+            parent = self._processes.get(facts.parent) if facts.parent is not None else None
+            process = Process(facts, parent, observation.at_ns)
+            self._processes[facts.key] = process
+            return
+        if (facts.argv, facts.executable) != (process.facts.argv, process.facts.executable):
+            self._exec(process, observation)
+        else:
+            process.adopt(facts)
+
+    def _exec(self, process: Process, observation: seen.ProcessSeen) -> None:
+        """Take in that a process replaced its image, at some time after the look before this one."""
+        process.image_ns = max(self._last_poll_ns, process.facts.started_ns)
+        process.adopt(observation.facts)
+        process.step = None
+        self._pipes.forget(process)
+        process.held_at_ns = None
+
+    def held(self, observation: seen.ProcessHeld) -> Process | None:
+        """Take in a look at its descriptors; return whose they were, if that is known."""
+        process = self._processes.get(observation.key)
+        if process is None:
+            return None
+        process.held_at_ns = observation.at_ns
+        if observation.files:
+            process.files.append((observation.at_ns, observation.files))
+        self._pipes.held(process, observation.pipes, self._runs, observation.at_ns)
+        return process
+
+    def gone(self, observation: seen.ProcessGone) -> None:
+        """Take in its end."""
+        process = self._processes.get(observation.key)
+        if process is not None and process.gone_ns is None:
+            process.gone_ns = observation.at_ns
+            process.exit_code = observation.exit_code
+            process.active.append((self._last_poll_ns, observation.at_ns))
+            self._ending.append(process)
+
+    def polled(self, observation: seen.ProcessesPolled) -> None:
+        """Take in that everybody alive has been looked at."""
+        window = (self._last_poll_ns, observation.at_ns)
+        for key, process in self._processes.items():
+            if key in observation.idle or process.gone_ns is not None or process.relevant is False:
+                continue
+            active = process.active
+            if active and active[-1][1] >= window[0]:
+                active[-1] = (active[-1][0], window[1])
+            else:
+                active.append(window)
+        if not self._resumed:
+            self._resumed = True
+            self._runs.abandon(self._alive, observation.at_ns)
+        self._last_poll_ns = observation.began_ns
+
+    def _alive(self, key: ProcessKey) -> Process | None:
+        process = self._processes.get(key)
+        return process if process is not None and process.gone_ns is None else None
+
+    def settle(self, before_ns: int) -> None:
+        """End the processes that were gone some time before, and the runs of which nobody is left."""
+        waiting = []
+        for process in self._ending:
+            if (process.gone_ns or 0) + SETTLE_NS < before_ns:
+                self._pipes.join_unread(process)
+                self._runs.ended(process)
+                self._pipes.gone(process)
+                self._processes.pop(process.key, None)
+            else:
+                waiting.append(process)
+        self._ending = waiting
+        self._runs.close_finished(self._living())
+
+    def _living(self) -> list[Process]:
+        return [process for process in self._processes.values() if process.gone_ns is None]

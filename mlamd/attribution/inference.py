@@ -1,0 +1,115 @@
+"""Who did it, where the sensor could not say: the candidates, and how sure we are.
+
+In this order: who was seen holding the file; else, of those alive and not provably asleep, who names
+it on the command line; else all of them. Of a process and its ancestors in one run the descendant
+did it, as the others wait for it. One step left: inferred. Several: all of them, ambiguous.
+"""
+
+import os
+from collections.abc import Iterable
+
+from mlamd.attribution.roles import Role
+from mlamd.attribution.state import Access, Process
+from mlamd.model.evidence import Grade
+from mlamd.model.processes import concerns
+
+SLACK_NS = 20_000_000
+"""How late inotify's events may be stamped, and how coarse start times are."""
+
+LATE_NS = 250_000_000
+"""How long ago a process may have ended and still be the best guess."""
+
+
+def arguments(process: Process) -> frozenset[bytes]:
+    """Return the absolute paths that a command line names."""
+    if process.argued is None:
+        facts = process.facts
+        words: set[str] = set()
+        previous = ""
+        for word in facts.argv:
+            words.add(word.partition("=")[2] if word.startswith("-") and "=" in word else word)
+            if previous == "-m":
+                words |= {word.replace(".", "/") + ".py", word.replace(".", "/") + "/__main__.py"}
+            previous = word
+        base = facts.cwd or "/"
+        process.argued = frozenset(
+            os.fsencode(os.path.normpath(os.path.join(base, word))) for word in words if word
+        )
+    return process.argued
+
+
+class Inference:
+    """Chooses candidates among processes; ``roots`` are the recorded directories."""
+
+    def __init__(self, roots: tuple[str, ...]) -> None:
+        self._roots = roots
+
+    def candidates(
+        self, access: Access, processes: Iterable[Process], absolute: bytes
+    ) -> list[tuple[Process, Grade]]:
+        """Return who may have done it, all with the same grade; empty if nobody is known."""
+        alive = [process for process in processes if self._was_there(process, access)]
+        chosen = self._holders(access, alive, absolute) or self._others(access, alive, absolute)
+        leaves = _leaves(chosen)
+        steps = {id(_unit(process)) for process in leaves}
+        if len(steps) == 1:
+            return [(leaves[0], Grade.INFERRED)]
+        return [(process, Grade.AMBIGUOUS) for process in leaves]
+
+    def _was_there(self, process: Process, access: Access) -> bool:
+        if process.role in {Role.OWN, Role.ANCHOR}:
+            return False
+        if process.facts.started_ns > access.to_ns:
+            return False
+        if process.gone_ns is not None and process.gone_ns + LATE_NS < access.earliest_ns:
+            return False
+        if process.relevant is None:
+            process.relevant = concerns(process.facts, self._roots)
+        return process.relevant
+
+    def _holders(self, access: Access, alive: list[Process], absolute: bytes) -> list[Process]:
+        begin, end = access.from_ns - SLACK_NS, access.to_ns + SLACK_NS
+        writes = access.kind in {"write", "truncate"}
+        return [
+            process
+            for process in alive
+            if any(
+                begin <= at_ns <= end
+                and any(file.path == absolute and (file.writes if writes else file.reads) for file in files)
+                for at_ns, files in process.files
+            )
+        ]
+
+    def _others(self, access: Access, alive: list[Process], absolute: bytes) -> list[Process]:
+        begin, end = access.from_ns - SLACK_NS, access.to_ns
+        there = [
+            process for process in alive if process.gone_ns is None or process.gone_ns >= access.earliest_ns
+        ] or alive
+        awake = [process for process in there if process.ran_within(begin, end)]
+        named = [process for process in awake if absolute in arguments(process)]
+        if named:
+            jobs = [process for process in named if process.role is not Role.SHELL]
+            return jobs or named
+        for roles in ({Role.JOB, Role.NOTEBOOK, Role.VCS}, {Role.EDITOR}, {Role.SHELL}):
+            ranked = [process for process in awake if process.role in roles]
+            if ranked:
+                return ranked
+        return []
+
+
+def _unit(process: Process) -> object:
+    """Return what two processes share if an edge of one is an edge of the other."""
+    return process.owner
+
+
+def _leaves(chosen: list[Process]) -> list[Process]:
+    """Leave out who waits for another candidate: the ancestors of candidates."""
+    if len(chosen) < 2:
+        return chosen
+    above: set[int] = set()
+    for process in chosen:
+        node = process.parent
+        while node is not None and not node.role.anchors:
+            above.add(id(node))
+            node = node.parent
+    return [process for process in chosen if id(process) not in above] or chosen

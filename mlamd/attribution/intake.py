@@ -1,0 +1,190 @@
+"""From observations of files to accesses: opens are paired with closes, noise is left out."""
+
+from collections.abc import Callable
+
+from mlamd.attribution import bytecode
+from mlamd.attribution.noise import Sort
+from mlamd.attribution.places import Places
+from mlamd.attribution.state import Access, Open, PathState, Process
+from mlamd.attribution.versions import Versions
+from mlamd.model import observations as seen
+
+_TRUNCATE_NS = 20_000_000
+_QUIET_NS = 200_000_000
+
+
+class Intake:
+    """Makes accesses; ``pass_on`` takes each in the order in which it happened."""
+
+    def __init__(self, places: Places, versions: Versions, pass_on: Callable[[Access], None]) -> None:
+        self._places = places
+        self._versions = versions
+        self._pass_on = pass_on
+        self._strays: dict[bytes, PathState] = {}
+
+    def opened(self, observation: seen.FileOpened) -> None:
+        """Take in an open; its version is noted now, who did it is judged later."""
+        path = self._places.relative(observation.path)
+        if path is None:
+            return
+        sort = self._places.noise.sort(path)
+        if sort is Sort.BYTECODE:
+            self._bytecode(path, observation)
+            return
+        if sort is not Sort.LINEAGE:
+            return
+        state = self._versions.path(path)
+        stat, at_ns, process = observation.stat, observation.at_ns, observation.process
+        if process is not None:
+            opened = Open(at_ns, stat, truncated=bool(observation.writes and not observation.reads))
+            if observation.writes:
+                state.opens.append(opened)
+            if observation.reads:
+                self._pass_on(Access("read", path, at_ns, at_ns, stat, opened, process=process))
+            return
+        truncated = at_ns - state.stray_ns < _TRUNCATE_NS or (stat is not None and stat.size_bytes == 0)
+        state.stray_ns = 0
+        opened = Open(at_ns, stat, truncated, since_ns=observation.since_ns or at_ns)
+        state.opens.append(opened)
+        self._pass_on(Access("bind", path, at_ns, at_ns, stat, opened))
+
+    def _bytecode(self, path: bytes, observation: seen.FileOpened) -> None:
+        """Take in a read of the source in whose place a cache was read, if it names it as it is now."""
+        source = bytecode.source_path(path)
+        mark, stat = observation.source_mark, observation.stat
+        if source is None or mark is None or not bytecode.names(mark, stat):
+            return
+        if observation.writes:
+            return
+        at_ns = observation.at_ns
+        opened = Open(at_ns, stat, truncated=False, since_ns=observation.since_ns or at_ns)
+        self._pass_on(Access("read", source, at_ns, at_ns, stat, opened, process=observation.process))
+
+    def accessed(self, observation: seen.FileRead) -> None:
+        """Take in that content was read."""
+        path = self._places.relative(observation.path)
+        state = self._versions.touched(path) if path is not None else None
+        if state is not None and state.opens:
+            state.opens[-1].accessed = True
+
+    def modified(self, observation: seen.FileModified) -> None:
+        """Take in that content was changed."""
+        path = self._places.lineage(observation.path)
+        if path is None:
+            return
+        state = self._versions.path(path)
+        if state.opens:
+            state.modified = True
+        else:
+            state.stray_ns = observation.at_ns
+            self._strays[path] = state
+
+    def closed(self, observation: seen.FileClosed) -> None:
+        """Take in a close, and with it the access that it ends."""
+        path = self._places.lineage(observation.path)
+        if path is None:
+            return
+        if observation.process is not None and not observation.wrote:
+            return
+        state = self._versions.path(path)
+        opened = _match(state.opens, observation.wrote)
+        at_ns = observation.at_ns
+        from_ns = at_ns if opened is None else opened.at_ns
+        if not observation.wrote:
+            if opened is not None and opened.told:
+                return
+            stat = observation.stat if opened is None else opened.stat
+            self._pass_on(Access("read", path, from_ns, at_ns, stat, opened))
+            return
+        state.closing += 1
+        self._pass_on(
+            Access("write", path, from_ns, at_ns, observation.stat, opened, process=observation.process)
+        )
+
+    def moved(self, observation: seen.FileMoved) -> None:
+        """Take in a rename."""
+        source, path = self._places.relative(observation.source), self._places.relative(observation.path)
+        if source is None or path is None:
+            if source is not None:
+                self.removed(
+                    seen.FileRemoved(observation.at_ns, observation.source, observation.is_directory)
+                )
+            elif path is not None and not observation.is_directory:
+                self.arrived(seen.FileArrived(observation.at_ns, observation.path, observation.stat))
+            return
+        at_ns = observation.at_ns
+        access = Access("move", path, at_ns, at_ns, observation.stat, source=source)
+        access.is_directory, access.process = observation.is_directory, observation.process
+        self._pass_on(access)
+
+    def arrived(self, observation: seen.FileArrived) -> None:
+        """Take in a file that came from outside."""
+        path = self._places.lineage(observation.path)
+        if path is not None:
+            at_ns = observation.at_ns
+            self._pass_on(Access("arrive", path, at_ns, at_ns, observation.stat, process=observation.process))
+
+    def linked(self, observation: seen.FileLinked) -> None:
+        """Take in a new hard link."""
+        path = self._places.lineage(observation.path)
+        if path is not None:
+            at_ns = observation.at_ns
+            self._pass_on(Access("link", path, at_ns, at_ns, observation.stat, process=observation.process))
+
+    def removed(self, observation: seen.FileRemoved) -> None:
+        """Take in that a name vanished."""
+        path = self._places.relative(observation.path)
+        if path is None or self._places.noise.sort(path) is Sort.IGNORED:
+            return
+        at_ns = observation.at_ns
+        access = Access("remove", path, at_ns, at_ns, process=observation.process)
+        access.is_directory = observation.is_directory
+        self._pass_on(access)
+
+    def appeared(self, observation: seen.FileFound) -> None:
+        """Take in a file that stood in a directory before that could be watched."""
+        path = self._places.lineage(observation.path)
+        if path is not None:
+            since_ns, at_ns = observation.since_ns, observation.at_ns
+            self._pass_on(Access("scan", path, since_ns, at_ns, observation.stat))
+
+    def held(self, process: Process, observation: seen.ProcessHeld) -> None:
+        """Take in that a process holds files: opens for reading need not wait for their close."""
+        for file in observation.files:
+            path = self._places.lineage(file.path) if file.reads else None
+            state = self._versions.touched(path) if path is not None else None
+            if path is None or state is None:
+                continue
+            opened = next((one for one in state.opens if not one.told), None)
+            if opened is None or any(one.told for one in state.opens):
+                continue
+            opened.told = True
+            at_ns = opened.at_ns
+            self._pass_on(Access("read", path, at_ns, observation.at_ns, opened.stat, opened, holder=process))
+
+    def overdue(self, now_ns: int) -> list[tuple[bytes, int]]:
+        """Return files that were changed without an open (``truncate``), once they are quiet.
+
+        The caller looks at them and reports each as ``FileFound``; with each comes the time of the
+        change. Paths are absolute.
+        """
+        found = []
+        for path, state in list(self._strays.items()):
+            if not state.stray_ns or state.opens:
+                del self._strays[path]
+            elif now_ns - state.stray_ns > _QUIET_NS:
+                del self._strays[path]
+                found.append((self._places.absolute(path), state.stray_ns))
+                state.stray_ns = 0
+        return found
+
+
+def _match(opens: list[Open], wrote: bool) -> Open | None:
+    """Take the open that a close ends: of writers the one that emptied the file, else the oldest."""
+    if not opens:
+        return None
+    if wrote:
+        for index, opened in enumerate(opens):
+            if opened.truncated:
+                return opens.pop(index)
+    return opens.pop(0)

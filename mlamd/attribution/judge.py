@@ -1,0 +1,244 @@
+"""From accesses to events: who did it, to which version, with which evidence."""
+
+from collections.abc import Callable
+
+from mlamd.attribution.inference import Inference
+from mlamd.attribution.ledger import Ledger
+from mlamd.attribution.noise import Sort
+from mlamd.attribution.pipes import Pipes
+from mlamd.attribution.places import Places
+from mlamd.attribution.runs import Runs
+from mlamd.attribution.state import Access, Memory, Open, PathState, Process, StepState
+from mlamd.attribution.versions import Versions
+from mlamd.model import events
+from mlamd.model import observations as seen
+from mlamd.model.events import Actors, Origin
+from mlamd.model.evidence import Grade
+from mlamd.model.files import FileStat
+from mlamd.model.processes import ProcessKey
+
+
+class Judge:
+    """Judges one access after the other; ``processes`` is everybody who is, or was lately, alive."""
+
+    def __init__(
+        self,
+        places: Places,
+        memory: Memory,
+        inference: Inference,
+        processes: dict[ProcessKey, Process],
+        emit: Callable[[events.Event], None],
+    ) -> None:
+        self._places = places
+        self._memory = memory
+        self._inference = inference
+        self._processes = processes
+        self._emit = emit
+        self.versions = Versions(memory, emit)
+        self.runs = Runs(memory, emit, self.versions.name)
+        self.ledger = Ledger(memory.counters()[3], emit)
+        self.pipes = Pipes(emit)
+        self.maybe_appended: set[int] = set()
+        """Versions of which the previous content may be the beginning, still to be found out."""
+        self._judges: dict[str, Callable[[Access], None]] = {
+            "bind": self._bind,
+            "read": self._read,
+            "write": self._write,
+            "arrive": self._arrive,
+            "scan": self._scan,
+            "link": self._link,
+            "remove": self._remove,
+            "move": self._move,
+        }
+
+    def judge(self, access: Access) -> None:
+        """Make the events of one access."""
+        self._judges[access.kind](access)
+
+    def found(self, observation: seen.FileFound) -> None:
+        """Take note of what a scan after a gap met."""
+        path = self._places.lineage(observation.path)
+        if path is not None:
+            state = self.versions.path(path)
+            self.versions.seal(state, observation.stat.mtime_ns, observation.stat, Origin.FOUND)
+
+    def missing(self, observation: seen.FileMissing) -> None:
+        """Take note of what a scan after a gap did not meet."""
+        path = self._places.relative(observation.path)
+        state = self.versions.peek(path) if path is not None else None
+        if state is None or not state.version:
+            return
+        target = self._places.lineage(observation.moved_to) if observation.moved_to is not None else None
+        if target is None:
+            self.versions.remove(state, observation.at_ns, ())
+        else:
+            self.versions.move(state, self.versions.path(target), observation.at_ns, observation.stat, ())
+
+    def lost(self, observation: seen.Lost) -> None:
+        """Store a gap."""
+        scope = self._places.relative(observation.scope) if observation.scope else None
+        number = self.versions.name(scope) if scope else 0
+        self.ledger.gap(
+            observation.from_ns, observation.at_ns, number, observation.reason, observation.detail
+        )
+
+    def _actors(self, access: Access) -> list[tuple[Process, Grade]]:
+        if access.process is not None:
+            process = self._processes.get(access.process)
+            return [] if process is None else [(process, Grade.OBSERVED)]
+        if access.holder is not None:
+            return [(access.holder, Grade.INFERRED)]
+        return self._inference.candidates(
+            access, self._processes.values(), self._places.absolute(access.path)
+        )
+
+    def _steps(self, access: Access, *, count_unseen: bool = True) -> Actors:
+        """Return the steps that did something; nobody known is noted in the ledger."""
+        found = self._actors(access)
+        if not found and count_unseen:
+            self.ledger.unseen(access.to_ns, self.versions.name(access.path), access.kind)
+        steps: dict[int, Grade] = {}
+        for process, grade in found:
+            step = self._step_of(process, access.to_ns)
+            steps.setdefault(step.step, grade)
+        return tuple(steps.items())
+
+    def _step_of(self, process: Process, at_ns: int) -> StepState:
+        step = self.runs.step_of(process, at_ns)
+        self.pipes.touched(process.owner, self.runs, at_ns)
+        return step
+
+    def _note_reads(
+        self, found: tuple[tuple[Process, Grade], ...], version: int, state: PathState, at_ns: int
+    ) -> None:
+        writers = {step for step, _ in state.writers}
+        counted: set[int] = set()
+        for process, grade in found:
+            step = self._step_of(process, at_ns)
+            if step.step in counted:
+                continue
+            counted.add(step.step)
+            times = step.reads.get(version, 0)
+            step.reads[version] = times + 1
+            if times == 0 and not (step.resumed and self._memory.has_read(step.step, version)):
+                self._emit(events.Read(step.step, version, at_ns, grade))
+            if step.step not in writers:
+                state.fresh = False
+
+    def _bind(self, access: Access) -> None:
+        state = self.versions.path(access.path)
+        opened = access.opened
+        stat = access.stat
+        if opened is not None and state.version and stat is not None and stat.same_content(state.stat):
+            opened.bound = state.version
+
+    def _read(self, access: Access) -> None:
+        found = tuple(self._actors(access))
+        state = self.versions.path(access.path)
+        if not found:
+            self.ledger.unseen(access.from_ns, state.name, "read")
+            return
+        opened = access.opened
+        version = opened.bound if opened is not None else 0
+        if not version:
+            version = self._version_at_open(state, access)
+        self._note_reads(found, version, state, access.from_ns)
+
+    def _version_at_open(self, state: PathState, access: Access) -> int:
+        """Return the version that was opened; content still being written is sealed as it was seen."""
+        stat = access.stat
+        being_written = state.modified and any(opened is not access.opened for opened in state.opens)
+        if being_written and stat is not None and not stat.same_content(state.stat):
+            writer = Access("write", access.path, state.opens[0].at_ns, access.to_ns)
+            actors = self._steps(writer, count_unseen=False)
+            version = self.versions.seal(
+                state, access.from_ns, stat, Origin.PARTIAL, actors, derived=bool(state.version)
+            )
+            state.modified = True
+            return version
+        return self.versions.existing(state, stat, access.from_ns)
+
+    def _write(self, access: Access) -> None:
+        state = self.versions.path(access.path)
+        state.closing = max(0, state.closing - 1)
+        unchanged = access.stat is not None and access.stat.same_content(state.stat)
+        if unchanged and not state.modified and (state.writers or not state.sealed_ns):
+            return
+        opened = access.opened
+        derived = self._in_place(state, opened, access)
+        if derived and access.process is None and opened is not None and not opened.told:
+            found = tuple(self._actors(access))
+            self._note_reads(found, opened.bound or state.version, state, opened.at_ns)
+        actors = self._steps(access)
+        before = state.version
+        version = self.versions.seal(
+            state, access.to_ns, access.stat, Origin.WRITTEN, actors, derived=derived
+        )
+        if before and version != before and not derived and access.process is None:
+            self.maybe_appended.add(version)
+
+    def _in_place(self, state: PathState, opened: Open | None, access: Access) -> bool:
+        """Say whether the old content flowed into the new: same inode, not emptied at the open.
+
+        A sensor that does not name modes shows only that content was read before it was written;
+        whether something was appended is for the digests to tell (``maybe_appended``).
+        """
+        stat = access.stat
+        if not state.version or state.stat is None or stat is None or opened is None or opened.truncated:
+            return False
+        same_file = stat[:2] == state.stat[:2] and stat.size_bytes > 0
+        return same_file and (access.process is not None or opened.accessed)
+
+    def _arrive(self, access: Access) -> None:
+        state = self.versions.path(access.path)
+        self.versions.seal(state, access.to_ns, access.stat, Origin.WRITTEN, self._steps(access))
+
+    def _scan(self, access: Access) -> None:
+        state = self.versions.path(access.path)
+        if state.closing or (state.opens and state.modified):
+            return
+        if access.stat is not None and access.stat.same_content(state.stat):
+            return
+        self.versions.seal(state, access.to_ns, access.stat, Origin.SCANNED, self._steps(access))
+
+    def _link(self, access: Access) -> None:
+        state = self.versions.path(access.path)
+        if access.stat is not None and not access.stat.same_content(state.stat):
+            other = self.versions.inode_path(access.stat, access.path)
+            self.versions.link(state, access.stat, access.to_ns, other)
+
+    def _remove(self, access: Access) -> None:
+        if access.is_directory:
+            for state in self.versions.below(access.path):
+                self.versions.remove(state, access.to_ns, self._steps(access, count_unseen=False))
+            return
+        known = self.versions.peek(access.path)
+        if known is not None and known.version:
+            self.versions.remove(known, access.to_ns, self._steps(access, count_unseen=False))
+
+    def _move(self, access: Access) -> None:
+        if access.is_directory:
+            for state in self.versions.below(access.source):
+                target = access.path + state.path[len(access.source) :]
+                self._move_one(state, target, access, None)
+            return
+        moved = self.versions.peek(access.source)
+        if moved is None or not moved.version:
+            self._moved_unknown(access)
+        else:
+            self._move_one(moved, access.path, access, access.stat)
+
+    def _moved_unknown(self, access: Access) -> None:
+        """Give a history to a file without one, if its new name had stood for something known."""
+        if self._places.noise.sort(access.path) is not Sort.LINEAGE or access.stat is None:
+            return
+        known = self.versions.peek(access.path)
+        if known is not None and known.version and not access.stat.same_content(known.stat):
+            self.versions.seal(known, access.to_ns, access.stat, Origin.WRITTEN, self._steps(access))
+
+    def _move_one(self, state: PathState, target: bytes, access: Access, stat: FileStat | None) -> None:
+        actors = self._steps(access, count_unseen=False)
+        if self._places.noise.sort(target) is not Sort.LINEAGE:
+            self.versions.remove(state, access.to_ns, actors)
+        else:
+            self.versions.move(state, self.versions.path(target), access.to_ns, stat, actors)

@@ -1,0 +1,150 @@
+"""The catalog on disk: the recorder folds into it, everybody else reads it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lmdb
+
+from mlamd.catalog import fold as folding
+from mlamd.catalog.overlay import Empty, Overlay
+from mlamd.catalog.tables import FORMAT, TABLES, key
+from mlamd.errors import StoreDamagedError, StoreTooNewError
+from mlamd.journal.environment import database, open_environment, reading, translate, writing
+from mlamd.journal.log import Journal
+from mlamd.model import codec
+from mlamd.model.events import Event
+
+_FORMAT_KEY = key(3)
+
+
+class _Committed:
+    """The rows of one read transaction."""
+
+    def __init__(self, transaction: lmdb.Transaction, databases: dict[str, Any]) -> None:
+        self._transaction = transaction
+        self._databases = databases
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        value = self._transaction.get(key, db=self._databases[table])
+        return None if value is None else bytes(value)
+
+    def scan(self, table: str, start: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        with self._transaction.cursor(db=self._databases[table]) as cursor:
+            if reverse:
+                if start and cursor.set_range(start):
+                    found = cursor.prev()
+                else:
+                    found = cursor.last()
+                while found:
+                    yield bytes(cursor.key()), bytes(cursor.value())
+                    found = cursor.prev()
+            elif cursor.set_range(start):
+                for place, row in cursor.iternext():
+                    yield bytes(place), bytes(row)
+
+
+class Catalog:
+    """An open catalog. Only the recorder opens it with ``write``."""
+
+    def __init__(self, store: Path, *, write: bool = False, directory: str = "catalog") -> None:
+        self.directory = store / directory
+        self._environment = open_environment(self.directory, write=write)
+        try:
+            self._databases = {
+                table: database(self._environment, table.encode(), write=write) for table in TABLES
+            }
+        except lmdb.NotFoundError as error:
+            raise StoreDamagedError(
+                f"{self.directory} holds no catalog: run `mlamd verify --rebuild`"
+            ) from error
+        except lmdb.Error as error:
+            raise translate(error, self.directory) from error
+        with self.tables() as tables:
+            stored = tables.get("meta", _FORMAT_KEY)
+        if stored is not None and stored > FORMAT:
+            raise StoreTooNewError(
+                f"{self.directory} has format {stored}, this mlamd knows {FORMAT}: upgrade mlamd"
+            )
+
+    @contextmanager
+    def tables(self) -> Iterator[Overlay]:
+        """Begin one short read transaction; ask one question in it, then leave."""
+        with reading(self._environment, self.directory) as transaction:
+            yield Overlay(_Committed(transaction, self._databases))
+
+    def fold(self, first: int, events: list[Event]) -> int:
+        """Fold events into the tables, in one transaction with the watermark; return the watermark."""
+
+        def work(transaction: lmdb.Transaction) -> int:
+            overlay = Overlay(_Committed(transaction, self._databases))
+            following = folding.fold(overlay, first, events)
+            overlay.put("meta", _FORMAT_KEY, FORMAT)
+            self._write(transaction, overlay)
+            return following
+
+        return writing(self._environment, self.directory, work, 200 * len(events))
+
+    def _write(self, transaction: lmdb.Transaction, overlay: Overlay) -> None:
+        pack = codec.packer().pack
+        for table, rows in overlay.pending.items():
+            if not rows:
+                continue
+            items = [(place, b"" if row == b"" else pack(row)) for place, row in sorted(rows.items())]
+            with transaction.cursor(db=self._databases[table]) as cursor:
+                cursor.putmulti(items)
+
+    def catch_up(self, journal: Journal) -> int:
+        """Fold everything that the journal has and the catalog has not; return the watermark."""
+        with self.tables() as tables:
+            position = folding.watermark(tables)
+        for number, events in journal.blocks(position):
+            position = self.fold(number, events)
+        return position
+
+    def dump(self) -> Iterator[tuple[str, bytes, bytes]]:
+        """Yield every table, key and packed row, in order."""
+        with reading(self._environment, self.directory) as transaction:
+            committed = _Committed(transaction, self._databases)
+            for table in TABLES:
+                for place, row in committed.scan(table, b""):
+                    yield table, bytes(place), bytes(row)
+
+    def used_bytes(self) -> int:
+        """Return the size of the data file in use."""
+        info = self._environment.info()
+        return int((info["last_pgno"] + 1) * 4096)
+
+    def check_readers(self) -> int:
+        """Free the slots of readers that died; return how many there were."""
+        return int(self._environment.reader_check())
+
+    def close(self) -> None:
+        """Close the environment; a closed catalog must not be used."""
+        self._environment.close()
+
+
+@contextmanager
+def current(store: Path) -> Iterator[Overlay]:
+    """Read a store as it is now: the catalog, and over it the journal's tail, folded in memory."""
+    journal = Journal(store)
+    try:
+        catalog = Catalog(store)
+        try:
+            with catalog.tables() as tables:
+                for number, events in journal.blocks(folding.watermark(tables)):
+                    folding.fold(tables, number, events)
+                yield tables
+        finally:
+            catalog.close()
+    finally:
+        journal.close()
+
+
+def in_memory(journal: Journal) -> Overlay:
+    """Fold a whole journal in memory, for stores whose catalog is damaged, and for tests."""
+    tables = Overlay(Empty())
+    for number, events in journal.blocks():
+        folding.fold(tables, number, events)
+    return tables

@@ -1,0 +1,116 @@
+"""What the state machine may ask about the past, answered from the catalog."""
+
+from collections.abc import Iterable, Iterator
+
+from mlamd.catalog import fold
+from mlamd.catalog.catalog import Catalog
+from mlamd.catalog.overlay import Overlay
+from mlamd.catalog.tables import key, number
+from mlamd.model.files import FileStat
+from mlamd.model.processes import ProcessKey, UnfinishedStep
+
+
+def find_name(tables: Overlay, value: bytes | tuple[str, ...]) -> int:
+    """Return the number of a name, or 0."""
+    wanted = value if isinstance(value, bytes) else list(value)
+    for place in tables.keys("name_ids", fold.name_hash(value)):
+        if tables.get("names", place[8:]) == wanted:
+            return number(place[8:])
+    return 0
+
+
+def path_row(tables: Overlay, name: int) -> tuple[int, int, FileStat | None]:
+    """Return current version, last version and stat of a path."""
+    row = tables.get("paths", key(name))
+    if row is None:
+        return 0, 0, None
+    return row[0], row[1], (FileStat(*row[2:]) if len(row) > 2 else None)
+
+
+class CatalogMemory:
+    """Answers from what is folded; the caller keeps what is not folded yet."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def name(self, value: bytes | tuple[str, ...]) -> int:
+        """Return the number of a name, or 0."""
+        with self._catalog.tables() as tables:
+            return find_name(tables, value)
+
+    def path(self, name: int) -> tuple[int, int, FileStat | None]:
+        """Return the current version of a path (0: none), the last one, and its stat."""
+        with self._catalog.tables() as tables:
+            return path_row(tables, name)
+
+    def known(self) -> Iterator[tuple[bytes, FileStat | None]]:
+        """Yield every path that has a current version."""
+        with self._catalog.tables() as tables:
+            for place, row in tables.scan("paths"):
+                if row[0]:
+                    path: bytes = tables.get("names", place) or b""
+                    yield path, (FileStat(*row[2:]) if len(row) > 2 else None)
+
+    def content(self, version: int) -> tuple[int, bytes] | None:
+        """Return size in bytes and digest of a version, if both are known."""
+        with self._catalog.tables() as tables:
+            row = tables.get("versions", key(version))
+        return None if row is None or row[2] is None or row[4] is None else (row[2], row[4])
+
+    def below(self, prefix: bytes) -> Iterable[bytes]:
+        """Return the paths with a current version that begin with ``prefix``."""
+        return [path for path, _ in self.known() if path.startswith(prefix)]
+
+    def inode(self, device: int, inode: int) -> bytes | None:
+        """Return a path whose current version has this inode."""
+        for path, stat in self.known():
+            if stat is not None and stat[:2] == (device, inode):
+                return path
+        return None
+
+    def run(self, public: str) -> int:
+        """Return the number of the run with this public id, or 0."""
+        with self._catalog.tables() as tables:
+            return tables.get("run_ids", public.encode()) or 0
+
+    def has_read(self, step: int, version: int) -> bool:
+        """Say whether this edge is stored."""
+        with self._catalog.tables() as tables:
+            return tables.get("reads", key(step, version)) is not None
+
+    def clock(self) -> int:
+        """Return the time of the newest event, 0 in an empty store."""
+        with self._catalog.tables() as tables:
+            return fold.clock(tables)
+
+    def session_open(self) -> bool:
+        """Say whether the last recorder left without a word."""
+        with self._catalog.tables() as tables:
+            for _, row in tables.scan("sessions", reverse=True):
+                return row[8] is None
+        return False
+
+    def counters(self) -> list[int]:
+        """Return the last numbers of runs, steps, versions, gaps and names."""
+        with self._catalog.tables() as tables:
+            return list(fold.counters(tables))
+
+    def unfinished(self) -> list[UnfinishedStep]:
+        """Return the steps of runs that had not ended."""
+        found = []
+        with self._catalog.tables() as tables:
+            for place, run in tables.scan("runs"):
+                if run[6] is not None:
+                    continue
+                for pair in tables.keys("run_steps", place):
+                    row = tables.get("steps", pair[5:])
+                    if row is None:
+                        continue
+                    argv = tuple(tables.get("names", key(row[5])) or ())
+                    process = ProcessKey(row[2], row[3], row[4])
+                    found.append(
+                        UnfinishedStep(
+                            number(pair, 1), number(place), run[0], process, argv, row[1], row[8] is not None
+                        )
+                    )
+        return found

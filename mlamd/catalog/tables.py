@@ -1,0 +1,81 @@
+"""The schema of the catalog: every table, key and column. This page is its reference.
+
+Keys are made of numbers of 5 bytes, big-endian (``key``), so that a scan goes in their order.
+Rows are msgpack arrays. A step's evidence is packed with it: ``step * 4 + grade`` (``actor``).
+
+``meta``       ``watermark`` → number of the next event to fold; ``format`` → ``FORMAT``;
+               ``counters`` → [runs, steps, versions, gaps, names]: the last number of each;
+               ``clock`` → time of the newest event, nanoseconds
+``sessions``   number of its first event → [at_ns, session, mode, [sensor], boot, host, pid,
+               version, ended_ns or None, reason]
+``names``      name → bytes (a path) or [word] (a command line, a directory, a program)
+``name_ids``   8 bytes of hash of the packed name + name → empty
+``paths``      name → [current version or 0, last version, device, inode, size, mtime_ns, ctime_ns,
+               links]; the last six are missing where nothing is known or nothing stands there
+``runs``       run → [public id, at_ns, kind, argv, cwd, uid, ended_ns or None, exit code or None,
+               inputs or None, outputs or None]; the counts are made when the run ends
+``run_ids``    public id → run
+``run_steps``  run + step → empty
+``steps``      step → [run, at_ns, boot, pid, start, argv, cwd, executable, ended_ns or None,
+               exit code or None, rereads]
+``versions``   version → [path, at_ns, size or None, mtime_ns or None, digest or None, origin,
+               previous, derived, [actor], replaced, [[earlier path, until_ns]], gone or None,
+               reason for a missing digest]; ``gone`` is [at_ns, [actor]]
+``digests``    first 8 bytes of a digest + version → empty
+``reads``      step + version → [at_ns, grade]
+``readers``    version + step → empty
+``writes``     step + version → empty
+``flows``      target + source + via (1 byte) → [at_ns, grade]
+``flows_out``  source + target + via → empty
+``links``      version + path → at_ns
+``gaps``       gap → [from_ns, to_ns, scope, reason, detail, count]
+"""
+
+from mlamd.model.evidence import Grade
+
+FORMAT = 1
+
+TABLES = (
+    "meta",
+    "sessions",
+    "names",
+    "name_ids",
+    "paths",
+    "runs",
+    "run_ids",
+    "run_steps",
+    "steps",
+    "versions",
+    "digests",
+    "reads",
+    "readers",
+    "writes",
+    "flows",
+    "flows_out",
+    "links",
+    "gaps",
+)
+
+NUMBER_BYTES = 5
+
+
+def key(*numbers: int) -> bytes:
+    """Make a key of numbers below 2**40."""
+    if len(numbers) == 1:
+        return numbers[0].to_bytes(NUMBER_BYTES, "big")
+    return b"".join([number.to_bytes(NUMBER_BYTES, "big") for number in numbers])
+
+
+def number(data: bytes, index: int = 0) -> int:
+    """Return the number at a place of a key."""
+    return int.from_bytes(data[index * NUMBER_BYTES : (index + 1) * NUMBER_BYTES], "big")
+
+
+def actor(step: int, grade: Grade) -> int:
+    """Pack a step with the evidence of its deed."""
+    return step * 4 + grade
+
+
+def unpack_actor(packed: int) -> tuple[int, Grade]:
+    """Take apart what ``actor`` packed."""
+    return packed >> 2, Grade(packed & 3)

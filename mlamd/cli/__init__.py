@@ -1,0 +1,75 @@
+"""The command line: one module a command, imported when it is called."""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from mlamd import __version__
+from mlamd.errors import MlamdError
+
+COMMANDS = {
+    "init": "Make a directory a workspace.",
+    "start": "Begin to record, in the background.",
+    "stop": "Store everything seen so far and stop recording.",
+    "status": "Say whether and how the workspace is recorded.",
+    "runs": "List the runs, newest first.",
+    "show": "Show one run: command, inputs, outputs, steps.",
+    "log": "Show what happened to a file, or in the whole workspace.",
+    "lineage": "Show what a file or run came from, or what came from it.",
+    "why": "Say in a few lines what made a file.",
+    "uses": "Say what depends on a file.",
+    "diff": "Compare two runs.",
+    "verify": "Check the store; rebuild its tables.",
+    "demo": "Record a small real project, and show what is known of it.",
+}
+
+
+class _Lazy(click.Group):
+    """Knows all commands by name and help, and imports only the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"mlamd.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"no such command {args[0]!r}; `mlamd --help` lists them", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-C", "directory", default=".", metavar="DIR", help="Work in DIR instead of the current directory."
+)
+@click.version_option(__version__, prog_name="mlamd")
+@click.pass_context
+def mlamd(context: click.Context, directory: str) -> None:
+    """Record which run read and wrote which version of which file, and answer what made it."""
+    context.obj = directory
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; expected failures are one line and an exit code, anything else is a bug."""
+    try:
+        mlamd.main(args=arguments, prog_name="mlamd")
+    except MlamdError as error:
+        sys.stdout.flush()
+        text = str(error).encode("utf-8", "backslashreplace").decode()
+        click.echo(f"mlamd: {text}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

@@ -1,0 +1,48 @@
+"""``mlamd start``."""
+
+import sys
+
+import click
+
+from mlamd.cli.answer import workspace_of
+from mlamd.cli.text import say
+from mlamd.errors import MlamdError, UnavailableError
+
+
+@click.command(name="start")
+@click.option("--foreground", is_flag=True, help="Record in this process, for a supervisor such as systemd.")
+@click.option(
+    "--mode", type=click.Choice(["watch", "mount"]), help="Force a mode instead of the best that is possible."
+)
+@click.option(
+    "--sensor", type=click.Choice(["inotify", "fanotify"]), help="Force a file sensor of the watch mode."
+)
+@click.pass_context
+def command(context: click.Context, foreground: bool, mode: str | None, sensor: str | None) -> None:
+    """Begin to record, in the background; returns when everything from now on is seen."""
+    workspace = workspace_of(context)
+    if mode == "mount":
+        raise UnavailableError("this version has no mount mode yet: leave out --mode, or use --mode watch")
+    if sensor == "fanotify":
+        raise UnavailableError("this version has no fanotify sensor yet: leave out --sensor, or use inotify")
+    if not foreground:
+        from mlamd.daemon.background import start  # noqa: PLC0415  (each way imports only its own)
+
+        say(start(workspace))
+        return
+    from mlamd.daemon.background import say_ready  # noqa: PLC0415
+    from mlamd.daemon.foreground import record, set_up_logging  # noqa: PLC0415  (trio, watchdog)
+
+    set_up_logging(workspace, to_terminal=sys.stderr.isatty())
+    try:
+        record(workspace, lambda line: say_ready("ready", line))
+    except MlamdError as error:
+        _log(str(error))
+        say_ready("error", str(error))
+        raise
+
+
+def _log(message: str) -> None:
+    import logging  # noqa: PLC0415  (only the recorder logs)
+
+    logging.getLogger("mlamd").error(message)

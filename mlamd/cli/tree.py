@@ -1,0 +1,184 @@
+"""A lineage graph as a tree of text, or in Graphviz's language."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+
+import click
+
+from mlamd.cli import text
+from mlamd.cli.document import Nodes
+from mlamd.lineage.folding import Dataset
+from mlamd.lineage.graph import Edge, Graph
+from mlamd.lineage.view import View
+from mlamd.model.derived import FileVersion
+from mlamd.model.events import Origin
+from mlamd.model.evidence import Grade
+
+End = tuple[str, int]
+
+_ORIGIN = {
+    Origin.EXISTING: "was there before",
+    Origin.FOUND: "changed unseen",
+    Origin.WRITTEN: "writer unknown",
+    Origin.SCANNED: "writer unknown",
+    Origin.PARTIAL: "writer unknown",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """A node below another, with the edge that leads there; folded files share one branch."""
+
+    end: End
+    edge: Edge
+    dataset: Dataset | None = None
+
+
+class _Tree:
+    def __init__(self, view: View, graph: Graph, folded: list[Dataset], *, down: bool) -> None:
+        self.view = view
+        self.graph = graph
+        self.down = down
+        self.dataset_of = {number: dataset for dataset in folded for number in dataset.members}
+        self.below: dict[End, list[Edge]] = defaultdict(list)
+        for edge in graph.edges.values():
+            self.below[edge.source if down else edge.target].append(edge)
+        self.shown: set[End] = set()
+
+    def print(self) -> None:
+        self._node(self.graph.focus, None, "", "", None)
+
+    def _branches(self, end: End) -> list[_Branch]:
+        branches: list[_Branch] = []
+        seen: set[int] = set()
+        for edge in self.below[end]:
+            other = edge.target if self.down else edge.source
+            dataset = self.dataset_of.get(other[1]) if other[0] == "file" else None
+            if dataset is not None:
+                if id(dataset) in seen:
+                    continue
+                seen.add(id(dataset))
+            if edge.relation == "started" and not self._carries(other):
+                continue
+            branches.append(_Branch(other, edge, dataset))
+        return sorted(branches, key=self._order)
+
+    def _carries(self, end: End, seen: frozenset[End] = frozenset()) -> bool:
+        """Say whether a file is reached through a step: starting a program alone says nothing."""
+        if end in seen:
+            return False
+        for edge in self.below[end]:
+            other = edge.target if self.down else edge.source
+            if other[0] == "file" or self._carries(other, seen | {end}):
+                return True
+        return False
+
+    def _order(self, branch: _Branch) -> tuple[int, bytes]:
+        if branch.end[0] == "file":
+            return 1, self.graph.files[branch.end[1]].path
+        return 0, b"%016d" % branch.end[1]
+
+    def _node(self, end: End, branch: _Branch | None, head: str, rest: str, edge: Edge | None) -> None:
+        again = end in self.shown
+        self.shown.add(end)
+        branches = self._children(end)
+        note = "  (see above)" if again and branches else ""
+        text.say(head + self._label(end, branch, edge) + note)
+        if again:
+            return
+        for place, child in enumerate(branches):
+            last = place == len(branches) - 1
+            self._node(
+                child.end,
+                child,
+                rest + ("└─ " if last else "├─ "),
+                rest + ("   " if last else "│  "),
+                child.edge,
+            )
+
+    def _children(self, end: End) -> list[_Branch]:
+        if end[0] == "run":
+            steps = [number for number, step in self.graph.steps.items() if step.run == end[1]]
+            fake = [Edge(("step", number), end, "started", Grade.OBSERVED) for number in steps]
+            return [_Branch(edge.source, edge) for edge in fake]
+        return self._branches(end)
+
+    def _label(self, end: End, branch: _Branch | None, edge: Edge | None) -> str:
+        mark = text.evidence(edge.grade) if edge is not None and edge.relation != "started" else ""
+        mark = click.style(mark, fg="yellow" if "ambiguous" in mark else "bright_black")
+        if end[0] == "file":
+            if branch is not None and branch.dataset is not None:
+                return f"{_dataset(branch.dataset)}  {mark}".rstrip()
+            return f"{self._file(self.graph.files[end[1]])}  {mark}".rstrip()
+        if end[0] == "run":
+            run = self.graph.runs[end[1]]
+            return f"run {text.short(run.id)}  {text.command_line(run.command)}"
+        step = self.graph.steps[end[1]]
+        word = _WORDS.get((edge.relation, edge.via), "") if edge is not None else ""
+        name = f"{word}run {text.step_line(step)}"
+        return f"{click.style(name, bold=True)}  {text.when(step.started_ns)}  {mark}".rstrip()
+
+    def _file(self, version: FileVersion) -> str:
+        note = "" if version.writers else f", {_ORIGIN[version.origin]}"
+        if version.gone_ns is not None:
+            note += ", removed since"
+        return f"{text.shown(version.path)}  ({version.id}, {text.digest(version)}{note})"
+
+
+_WORDS = {
+    ("read", "pipe"): "by a pipe from ",
+    ("read", "job"): "in one job with ",
+    ("started", ""): "started by ",
+}
+
+
+def _dataset(dataset: Dataset) -> str:
+    name = text.shown(dataset.directory) or "."
+    digest = dataset.digest[:12] if dataset.digest else "no digest"
+    return f"{name}/  ({len(dataset.members)} files, {text.size(dataset.size_bytes)}, {digest}; --files lists them)"
+
+
+def print_tree(view: View, graph: Graph, folded: list[Dataset], *, down: bool) -> None:
+    """Print a graph as a tree from its focus; what was shown once is not shown again."""
+    _Tree(view, graph, folded, down=down).print()
+    if graph.cut:
+        text.say("(cut off at --depth)")
+
+
+def print_dot(view: View, graph: Graph, folded: list[Dataset]) -> None:
+    """Print a graph for ``dot``. Source: the DOT language of Graphviz."""
+    nodes = Nodes(view, graph)
+    dataset_of = {number: dataset for dataset in folded for number in dataset.members}
+
+    def name(end: End) -> str:
+        if end[0] == "file" and end[1] in dataset_of:
+            return f"d{dataset_of[end[1]].members[0]}"
+        return nodes.id(end)
+
+    text.say("digraph lineage {")
+    text.say("  rankdir=LR; node [fontname=sans];")
+    lines = []
+    for number, version in graph.files.items():
+        dataset = dataset_of.get(number)
+        label = (
+            _dataset(dataset)
+            if dataset is not None
+            else f"{text.shown(version.path)}\n{text.digest(version)}"
+        )
+        lines.append(f"  {json.dumps(name(('file', number)))} [shape=note, label={_quoted(label)}];")
+    for number, step in graph.steps.items():
+        label = f"{text.command_line(step.command, 60)}\n{text.short(step.id)}"
+        lines.append(f"  {json.dumps(nodes.id(('step', number)))} [shape=box, label={_quoted(label)}];")
+    for edge in graph.edges.values():
+        style = "dashed" if edge.grade is Grade.AMBIGUOUS else "solid"
+        ends = f"{json.dumps(name(edge.source))} -> {json.dumps(name(edge.target))}"
+        lines.append(f"  {ends} [label={_quoted(edge.relation)}, style={style}];")
+    for line in dict.fromkeys(lines):
+        text.say(line)
+    text.say("}")
+
+
+def _quoted(label: str) -> str:
+    escaped = label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

@@ -1,0 +1,70 @@
+"""``mlamd why``."""
+
+import click
+
+from mlamd.cli import document, text
+from mlamd.cli.answer import json_option, question
+from mlamd.lineage.names import resolve_version
+from mlamd.lineage.why import Cause, Why, why
+from mlamd.model.events import Origin
+
+_UNKNOWN = {
+    Origin.EXISTING: "It was there before anybody touched it while recorded; nothing is known of how it was made.",
+    Origin.FOUND: "It was changed while nobody recorded, or unseen; nobody is known to have written it.",
+}
+_MOST = 12
+
+
+@click.command(name="why")
+@click.argument("path")
+@json_option
+@click.pass_context
+def command(context: click.Context, path: str, as_json: bool) -> None:
+    """Say what made PATH: which run, when, from which inputs, with which command."""
+    with question(context) as asked:
+        answer = why(asked.view, resolve_version(asked.view, path, asked.place))
+        if as_json:
+            text.say(document.dump("why", document.why_data(asked.view, answer), answer.gaps, asked.warnings))
+        else:
+            _print(answer)
+
+
+def _print(answer: Why) -> None:
+    version = answer.version
+    gone = f", removed {text.when(version.gone_ns)}" if version.gone_ns else ""
+    text.say(
+        f"{text.shown(version.path)}  {version.id}, {text.size(version.size_bytes)}, {text.digest(version)}, "
+        f"sealed {text.when(version.sealed_ns)}{gone}"
+    )
+    if not answer.causes:
+        text.say(_UNKNOWN.get(version.origin, "Its writer was gone before it could be seen."))
+    elif len(answer.causes) > 1:
+        text.say(
+            f"One of these {len(answer.causes)} wrote it; they ran at the same time, and it cannot be told which:"
+        )
+    for cause in answer.causes:
+        _print_cause(cause)
+    if answer.derived_from is not None:
+        text.say(
+            f"changed in place, or appended to, from {answer.derived_from.id} {text.digest(answer.derived_from)}"
+        )
+    text.gaps(answer.gaps)
+
+
+def _print_cause(cause: Cause) -> None:
+    run, step = cause.run, cause.step
+    text.say(f"written by  {text.command_line(step.command)}  {text.evidence(cause.grade)}")
+    if step.command != run.command:
+        text.say(f"  in        {text.command_line(run.command)}")
+    text.say(
+        f"  run       {text.short(run.id)}, {text.when(run.started_ns)}, took "
+        f"{text.duration(run.started_ns, run.ended_ns)}, {text.status(run)}"
+    )
+    for index, (version, grade) in enumerate(cause.inputs):
+        if index == _MOST and len(cause.inputs) > _MOST + 1:
+            text.say(f"            and {len(cause.inputs) - _MOST} more (`mlamd show {text.short(run.id)}`)")
+            break
+        head = "  from      " if index == 0 else "            "
+        text.say(f"{head}{text.shown(version.path)}  {text.digest(version)}  {text.evidence(grade)}")
+    if not cause.inputs:
+        text.say("  from      nothing in the workspace")

@@ -1,0 +1,107 @@
+"""Starting and stopping a recorder from a command."""
+
+import os
+import select
+import subprocess
+import sys
+import time
+
+from mlamd.daemon import client
+from mlamd.daemon.lock import holder
+from mlamd.errors import AlreadyRecordedError, NotAnsweringError, NotRunningError, StartError
+from mlamd.workspace import Workspace
+
+_READY_S = 120.0
+_STOP_S = 60.0
+
+
+def start(workspace: Workspace) -> str:
+    """Start a recorder that outlives this process; return its line once it is ready.
+
+    Raises ``AlreadyRecordedError``, or what the recorder itself failed with.
+    """
+    pid = holder(workspace.lock_file)
+    if pid is not None:
+        raise AlreadyRecordedError(
+            f"{workspace.root} is recorded already, by pid {pid or '?'}: see `mlamd status`"
+        )
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "mlamd", "-C", str(workspace.root), "start", "--foreground"]
+    environment = {**os.environ, "MLAMD_READY_FD": str(writing)}
+    with open(os.devnull, "r+b") as null:
+        process = subprocess.Popen(
+            command,
+            stdin=null,
+            stdout=null,
+            stderr=null,
+            cwd="/",
+            env=environment,
+            pass_fds=(writing,),
+            start_new_session=True,
+        )
+    os.close(writing)
+    try:
+        return _await_ready(process, reading, workspace)
+    finally:
+        os.close(reading)
+
+
+def _await_ready(process: "subprocess.Popen[bytes]", reading: int, workspace: Workspace) -> str:
+    deadline = time.monotonic() + _READY_S
+    said = b""
+    while time.monotonic() < deadline:
+        readable, _, _ = select.select([reading], [], [], 1.0)
+        if readable:
+            part = os.read(reading, 65_536)
+            said += part
+            if not part:
+                break
+    else:
+        raise NotAnsweringError(f"the recorder is not ready after {_READY_S:.0f} s: see {workspace.log_file}")
+    kind, _, text = said.decode("utf-8", "replace").partition(" ")
+    if kind == "ready":
+        process.returncode = 0
+        return text
+    code = process.wait()
+    if kind == "error":
+        error = StartError(text)
+        error.exit_code = code or StartError.exit_code  # type: ignore[misc]
+        raise error
+    raise StartError(f"the recorder ended with status {code} before it was ready: see {workspace.log_file}")
+
+
+def say_ready(kind: str, text: str) -> None:
+    """Tell the command that started us how it went, if one did."""
+    number = os.environ.pop("MLAMD_READY_FD", "")
+    if not number.isdigit():
+        return
+    try:
+        os.write(int(number), f"{kind} {text}".encode("utf-8", "surrogateescape"))
+        os.close(int(number))
+    except OSError:
+        return
+
+
+def stop(workspace: Workspace) -> int:
+    """Let the recorder take in and store what it has seen, and end; return its pid."""
+    pid = holder(workspace.lock_file)
+    if pid is None:
+        raise NotRunningError(f"no recorder is running for {workspace.root}")
+    client.ask(workspace.store, "stop", timeout_s=_STOP_S)
+    deadline = time.monotonic() + _STOP_S
+    while holder(workspace.lock_file) is not None:
+        if time.monotonic() > deadline:
+            raise NotAnsweringError(f"the recorder, pid {pid}, does not end: see {workspace.log_file}")
+        time.sleep(0.01)
+    return pid
+
+
+def state(workspace: Workspace) -> dict[str, object]:
+    """Return what the recorder says of itself; ``state`` is "stopped" or "not answering" without one."""
+    pid = holder(workspace.lock_file)
+    if pid is None:
+        return {"state": "stopped"}
+    try:
+        return client.ask(workspace.store, "status", timeout_s=3.0)
+    except (NotAnsweringError, NotRunningError):
+        return {"state": "not answering", "pid": pid}

@@ -1,0 +1,87 @@
+"""The control socket: one request a connection, a line of JSON each way.
+
+Requests are ``{"ask": "status"}``, ``{"ask": "sync"}`` and ``{"ask": "stop"}``. The socket has mode
+0600 and answers only the recorder's own user (``SO_PEERCRED``, unix(7)) and root. Its path is reached
+through the directory's descriptor, as a Unix socket's address ends at 108 bytes.
+"""
+
+import json
+import os
+import socket
+import struct
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from mlamd.daemon.client import MOST_BYTES, NAME, address_of
+from mlamd.daemon.recorder import Recorder
+from mlamd.errors import AccessError
+
+
+def listen(store: Path) -> socket.socket:
+    """Make the listening socket of a recorder that holds the lock of the store."""
+    (store / NAME).unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        with address_of(store) as address:
+            listener.bind(address)
+        listener.listen(16)
+    except OSError as error:
+        listener.close()
+        raise AccessError(f"cannot make {store / NAME}: {error.strerror or error}") from error
+    finally:
+        os.umask(mask)
+    return listener
+
+
+def _allowed(peer: socket.socket | Any) -> bool:
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True
+    credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    uid = struct.unpack("3i", credentials)[1]
+    return uid in {0, os.getuid()}
+
+
+async def serve(recorder: Recorder, listener: socket.socket) -> None:
+    """Answer until cancelled."""
+    server = trio.SocketListener(trio.socket.from_stdlib_socket(listener))
+    await trio.serve_listeners(partial(_answer, recorder), [server])
+
+
+async def _answer(recorder: Recorder, stream: trio.SocketStream) -> None:
+    async with stream:
+        try:
+            if not _allowed(stream.socket):
+                return
+            with trio.fail_after(60):
+                request = json.loads(await _line(stream))
+                reply = await _reply(recorder, request)
+                await stream.send_all(json.dumps(reply).encode() + b"\n")
+        except (ValueError, trio.BrokenResourceError, trio.TooSlowError):
+            return
+
+
+async def _line(stream: trio.SocketStream) -> bytes:
+    data = b""
+    while not data.endswith(b"\n") and len(data) < MOST_BYTES:
+        part = await stream.receive_some(MOST_BYTES)
+        if not part:
+            break
+        data += part
+    return data
+
+
+async def _reply(recorder: Recorder, request: Any) -> dict[str, Any]:
+    ask = request.get("ask") if isinstance(request, dict) else None
+    if ask == "status":
+        return recorder.status()
+    if ask == "sync":
+        return {"done": await recorder.sync()}
+    if ask == "stop":
+        await recorder.sync()
+        recorder.stop()
+        return {"done": True}
+    return {"error": f"unknown request {ask!r}"}

@@ -1,0 +1,159 @@
+"""Content digests: small files at once, large ones behind the recording, in two threads at most."""
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import trio
+
+from mlamd.host.files import Digests, FileHost
+from mlamd.model.events import Digested, Event, Moved, Sealed
+from mlamd.model.files import FileStat
+
+_THREADS = 2
+_PATIENCE_S = 1.0
+_MOST_KEPT = 20_000
+
+Content = tuple[int, bytes]
+"""Size in bytes and digest of a version."""
+
+
+@dataclass(slots=True)
+class _Task:
+    """A version without a digest; ``before`` is the content it may have been appended to."""
+
+    version: int
+    path: bytes
+    stat: FileStat
+    before: Content | None
+
+
+class Digester:
+    """Fills in the digests of sealed versions, and finds out which were made by appending.
+
+    ``at_once_bytes`` is the size up to which that happens before the event is stored; ``content``
+    answers for versions that were digested long ago.
+    """
+
+    def __init__(
+        self,
+        files: FileHost,
+        at_once_bytes: int,
+        most_bytes: int,
+        content: Callable[[int], Content | None] = lambda version: None,  # noqa: ARG005  (a default)
+    ) -> None:
+        self._files = files
+        self._at_once_bytes = at_once_bytes
+        self._most_bytes = most_bytes
+        self._content = content
+        self._known: OrderedDict[int, Content] = OrderedDict()
+        self._waiting: deque[_Task] = deque()
+        self._tasks: dict[int, _Task] = {}
+        self._unreadable: dict[int, float] = {}
+        self._done: list[Event] = []
+        self._news = trio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many files are still to be digested."""
+        return len(self._tasks)
+
+    def complete(self, event: Sealed, path: bytes, *, maybe_appended: bool) -> Sealed:
+        """Return the event with its digest if the file is small; else remember to digest it."""
+        stat = event.stat
+        if stat is None:
+            self._unreadable[event.version] = time.monotonic()
+            return event
+        task = _Task(
+            event.version, path, stat, self._before(event.previous, stat) if maybe_appended else None
+        )
+        if stat.size_bytes > self._at_once_bytes:
+            self._later(task)
+            return event
+        found = self._digest(task)
+        if found.whole is None:
+            self._unreadable[event.version] = time.monotonic()
+            return event
+        self._keep(task, found.whole)
+        return replace(event, digest=found.whole, derived=event.derived or _appended(task, found))
+
+    def _before(self, previous: int, stat: FileStat) -> Content | None:
+        content = self._known.get(previous) or self._content(previous)
+        return content if content is not None and 0 < content[0] < stat.size_bytes else None
+
+    def _digest(self, task: _Task) -> Digests:
+        return self._files.digest(task.path, task.stat, task.before[0] if task.before else 0)
+
+    def _keep(self, task: _Task, digest: bytes) -> None:
+        self._known[task.version] = (task.stat.size_bytes, digest)
+        if len(self._known) > _MOST_KEPT:
+            self._known.popitem(last=False)
+
+    def moved(self, event: Moved, path: bytes) -> Event | None:
+        """Follow a file that was renamed before it could be digested."""
+        waiting = self._tasks.get(event.version)
+        if waiting is not None:
+            waiting.path = path
+        if event.version not in self._unreadable or event.stat is None:
+            return None
+        del self._unreadable[event.version]
+        task = _Task(event.version, path, event.stat, None)
+        if event.stat.size_bytes > self._at_once_bytes:
+            self._later(task)
+            return None
+        return self._event(task, self._digest(task))
+
+    def given_up(self, *, final: bool = False) -> list[Event]:
+        """Return events for versions whose content was gone before anybody could read it."""
+        before = time.monotonic() - (0 if final else _PATIENCE_S)
+        gone = [version for version, since in self._unreadable.items() if since <= before]
+        for version in gone:
+            del self._unreadable[version]
+        return [
+            Digested(version, None, "it was changed or removed before it could be read") for version in gone
+        ]
+
+    def _later(self, task: _Task) -> None:
+        if task.stat.size_bytes > self._most_bytes:
+            self._done.append(Digested(task.version, None, "it is larger than digest_most_bytes"))
+            return
+        self._tasks[task.version] = task
+        self._waiting.append(task)
+        self._news.set()
+
+    def take(self) -> list[Event]:
+        """Return what has been digested since the last call."""
+        done, self._done = self._done, []
+        return done
+
+    async def run(self) -> None:
+        """Digest until cancelled."""
+        limit = trio.Semaphore(_THREADS)
+        async with trio.open_nursery() as nursery:
+            while True:
+                while not self._waiting:
+                    self._news = trio.Event()
+                    await self._news.wait()
+                await limit.acquire()
+                nursery.start_soon(self._one, self._waiting.popleft(), limit)
+
+    async def _one(self, task: _Task, limit: trio.Semaphore) -> None:
+        try:
+            path = task.path
+            found = await trio.to_thread.run_sync(self._digest, task)
+            if found.whole is None and task.path != path:
+                found = await trio.to_thread.run_sync(self._digest, task)
+            self._done.append(self._event(task, found))
+            self._tasks.pop(task.version, None)
+        finally:
+            limit.release()
+
+    def _event(self, task: _Task, found: Digests) -> Digested:
+        if found.whole is not None:
+            self._keep(task, found.whole)
+        return Digested(task.version, found.whole, found.reason, _appended(task, found))
+
+
+def _appended(task: _Task, found: Digests) -> bool:
+    return task.before is not None and found.prefix == task.before[1]

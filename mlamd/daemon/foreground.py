@@ -1,0 +1,97 @@
+"""Recording in this process, for a supervisor or for ``mlamd start`` itself."""
+
+import logging
+import logging.handlers
+import os
+import signal
+import socket
+from collections.abc import Callable
+
+import trio
+
+from mlamd.daemon import client, control
+from mlamd.daemon.recorder import Recorder, as_error
+from mlamd.errors import StoreDamagedError
+from mlamd.workspace import Workspace
+
+log = logging.getLogger("mlamd")
+_LOG_BYTES = 4 << 20
+
+
+def set_up_logging(workspace: Workspace, *, to_terminal: bool) -> None:
+    """Log to the store, at most some 8 MB, and to the terminal if there is one to see it."""
+    log.setLevel(logging.INFO)
+    handlers: list[logging.Handler] = [
+        logging.handlers.RotatingFileHandler(
+            workspace.log_file, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8", errors="surrogateescape"
+        )
+    ]
+    if to_terminal:
+        handlers.append(logging.StreamHandler())
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.addHandler(handler)
+
+
+def notify(message: str) -> None:
+    """Tell the service manager how we are. Source: sd_notify(3)."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+        connection.connect(address)
+        connection.sendall(message.encode())
+
+
+def record(workspace: Workspace, on_ready: Callable[[str], None]) -> None:
+    """Record until SIGTERM or SIGINT, ``mlamd stop``, or the end of the workspace.
+
+    ``on_ready`` is called once, with the line that says what is recorded and how. Raises what keeps
+    it from recording, as ``MlamdError`` where it is an expected failure.
+    """
+    recorder = Recorder(workspace)
+    try:
+        trio.run(_record, recorder, on_ready)
+    except BaseExceptionGroup as group:
+        error = as_error(group)
+        if error is None:
+            raise
+        raise error from group
+
+
+async def _record(recorder: Recorder, on_ready: Callable[[str], None]) -> None:
+    listener = control.listen(recorder.workspace.store)
+    ready = trio.Event()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_signals, recorder)
+            nursery.start_soon(control.serve, recorder, listener)
+            nursery.start_soon(_announce, recorder, ready, on_ready)
+            await recorder.run(ready=ready)
+            nursery.cancel_scope.cancel()
+    finally:
+        listener.close()
+        try:
+            (recorder.workspace.store / client.NAME).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreDamagedError(f"the store {recorder.workspace.store} is gone: {error}") from error
+    notify("STOPPING=1")
+    log.info("stopped after event %d", recorder.writer.stored)
+
+
+async def _announce(recorder: Recorder, ready: trio.Event, on_ready: Callable[[str], None]) -> None:
+    await ready.wait()
+    line = f"recording {recorder.workspace.root} (watch mode: inotify and process polling; who did what is inferred)"
+    log.info("%s, pid %d, %d directories", line, os.getpid(), recorder.sensor.watched())
+    notify("READY=1")
+    on_ready(line)
+
+
+async def _signals(recorder: Recorder) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+        async for number in received:
+            log.info("got signal %d", number)
+            notify("STOPPING=1")
+            recorder.stop()

@@ -1,0 +1,397 @@
+"""The recorder: sensors → inbox → attribution → journal → catalog, for one workspace.
+
+Threads: one for each file sensor, one for the processes, at most two that digest, one that commits.
+Everything else is one trio task, ``_pump``. ``sync`` is the barrier that questions and tests wait at.
+"""
+
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import trio
+
+from mlamd import __version__
+from mlamd.attribution.bytecode import source_path
+from mlamd.attribution.machine import Attributor
+from mlamd.attribution.noise import Noise, Sort
+from mlamd.catalog.memory import CatalogMemory
+from mlamd.daemon.digests import Digester
+from mlamd.daemon.inbox import Inbox, Item
+from mlamd.daemon.lock import StoreLock
+from mlamd.daemon.storing import Writer, gaps_in
+from mlamd.errors import AccessError, MlamdError, WorkspaceGoneError
+from mlamd.host.clock import Clock, SystemClock
+from mlamd.host.files import LocalFiles
+from mlamd.host.mounts import is_network
+from mlamd.host.processes import process_host
+from mlamd.model import events
+from mlamd.model import observations as seen
+from mlamd.model.files import FileStat
+from mlamd.sensors import scan
+from mlamd.sensors.own import OwnReads
+from mlamd.sensors.polling import ProcessPoller
+from mlamd.sensors.portable import file_sensor
+from mlamd.sensors.signals import Act, Signal
+from mlamd.sensors.translate import Translator
+from mlamd.settings import Settings, load
+from mlamd.workspace import Workspace
+
+log = logging.getLogger("mlamd")
+
+_ALIVE_EVERY_S = 5.0
+_BATCH_S = 0.004
+_SYNC_S = 10.0
+IGNORE_FILE = b".mlamdignore"
+
+
+def read_patterns(root: Path, settings: Settings) -> list[str]:
+    """Return the ignore patterns of a workspace."""
+    try:
+        text = (root / ".mlamdignore").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        text = ""
+    return [*text.splitlines(), *settings.ignore]
+
+
+class Recorder:
+    """Records one workspace until ``stop`` is called or the workspace is gone."""
+
+    def __init__(self, workspace: Workspace, clock: Clock | None = None) -> None:
+        self.workspace = workspace
+        self.settings = load(workspace.settings_file)
+        self._clock = clock or SystemClock()
+        self._lock = StoreLock(workspace.lock_file)
+        self._was_alive_ns = _modified_ns(workspace.alive_file)
+        self.writer = Writer(workspace)
+        self._root = os.fsencode(workspace.root)
+        self._data_roots = tuple(os.path.realpath(os.fsencode(root)) for root in self.settings.data_roots)
+        self._memory = CatalogMemory(self.writer.catalog)
+        noise = Noise(read_patterns(workspace.root, self.settings))
+        self.attributor = Attributor(self._root, self._memory, noise, self._data_roots)
+        self.writer.on_folded = self._folded
+        own = OwnReads()
+        files = LocalFiles(own.announce)
+        self._own = own
+        self._files = files
+        self.digester = Digester(
+            files,
+            self.settings.digest_at_once_bytes,
+            self.settings.digest_most_bytes,
+            self._memory.content,
+        )
+        self._translator = Translator(files, own, self._wanted, source_path)
+        self.started_ns = self._clock.now_ns()
+        self.session = uuid.uuid4().hex
+        self.gaps = 0
+        self.mode = "watch"
+        self._stopping = trio.Event()
+        self._cookies: dict[bytes, trio.Event] = {}
+        self._polled = trio.Event()
+        self._gone: bytes | None = None
+
+    # --- life --------------------------------------------------------------------------------
+
+    async def run(self, *, ready: trio.Event | None = None) -> None:
+        """Record until ``stop``; sets ``ready`` when everything that happens from now on is seen.
+
+        Raises what keeps it from recording; ``WorkspaceGoneError`` when the workspace vanished.
+        """
+        token = trio.lowlevel.current_trio_token()
+        self._news = trio.Event()
+
+        def wake() -> None:
+            try:
+                token.run_sync_soon(self._wake, idempotent=True)
+            except trio.RunFinishedError:
+                return
+
+        self.inbox = Inbox(self._clock, wake)
+        roots = (self._root, *self._data_roots)
+        self.sensor = file_sensor()(roots, self._skip, self._deliver, self._clock)
+        text_roots = tuple(os.fsdecode(root) for root in roots)
+        self.poller = ProcessPoller(process_host(), text_roots, self.inbox.put, self._clock)
+        with self._sensing():
+            await trio.to_thread.run_sync(self._begin)
+            await self._drain(commit=True)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.digester.run)
+                nursery.start_soon(self._alive)
+                nursery.start_soon(self._pump)
+                if ready is not None:
+                    ready.set()
+                await self._stopping.wait()
+                nursery.cancel_scope.cancel()
+        await self._end()
+
+    @contextmanager
+    def _sensing(self) -> Iterator[None]:
+        try:
+            self.sensor.start()
+            self.sensor.watch_extra(os.fsencode(self.workspace.sync_directory))
+            self.poller.start()
+            yield
+        except BaseException:
+            self._close()
+            raise
+        finally:
+            self.sensor.stop()
+            self.poller.stop()
+
+    def _begin(self) -> None:
+        """Open the session; find what changed since the last one."""
+        last_ns = self._memory.clock()
+        sensors = (self.sensor.name, self.poller.name)
+        boot = self.poller.boot
+        now_ns = self.started_ns
+        self.attributor.emit(
+            events.SessionStarted(
+                now_ns, self.session, self.mode, sensors, boot, socket.gethostname(), os.getpid(), __version__
+            )
+        )
+        if is_network(self.workspace.root):
+            self.attributor.observe(
+                seen.Lost(now_ns, now_ns, b"", "network", "changes made by other machines are not reported")
+            )
+        if not last_ns:
+            return
+        since_ns = max(last_ns, self._was_alive_ns)
+        reason = "killed" if self._memory.session_open() else "not-running"
+        detail = "the recorder was killed" if reason == "killed" else "no recorder was running"
+        self.attributor.observe(seen.Lost(now_ns, since_ns, b"", reason, detail))
+        self._scan(last_ns)
+
+    def _scan(self, since_ns: int) -> None:
+        known: list[tuple[bytes, FileStat | None]] = [
+            (self.attributor.places.absolute(path), stat) for path, stat in self._memory.known()
+        ]
+        roots = (self._root, *self._data_roots)
+        for observation in scan.changes(roots, known, self._skip, since_ns, self._clock.now_ns()):
+            self.attributor.observe(observation)
+
+    def stop(self) -> None:
+        """Ask the recorder to take in what it has seen, store it and end."""
+        self._stopping.set()
+
+    async def _end(self) -> None:
+        with trio.CancelScope(shield=True):
+            await self._drain(commit=False)
+            self.attributor.finish(self._clock.now_ns())
+            self._collect(self.attributor.drain())
+            self.writer.add(self.digester.given_up(final=True))
+            self.writer.add([events.SessionEnded(self._clock.now_ns(), self.session, "stopped")])
+            await self.writer.commit(fold=True, force=True)
+            left = self.writer.waiting
+            self._close()
+        if self._gone is not None:
+            raise WorkspaceGoneError(f"{os.fsdecode(self._gone)} is gone: the recorder ended")
+        if left:
+            raise AccessError(f"{left} events could not be stored: {self.writer.trouble}")
+
+    def _close(self) -> None:
+        self.writer.close()
+        self._lock.close()
+
+    async def _alive(self) -> None:
+        while True:
+            self.workspace.alive_file.touch()
+            await trio.sleep(_ALIVE_EVERY_S)
+
+    # --- taking in ---------------------------------------------------------------------------
+
+    def _deliver(self, item: Item) -> None:
+        self.inbox.put(item)
+        self.poller.wake()
+
+    def _wake(self) -> None:
+        self._news.set()
+
+    def _skip(self, directory: bytes) -> bool:
+        """Say whether a directory is not worth watching (absolute path, any thread)."""
+        relative = self.attributor.places.relative(directory)
+        if relative is None:
+            return False
+        return self.attributor.places.noise.directory(relative) in {Sort.IGNORED, Sort.ENVIRONMENT}
+
+    def _wanted(self, path: bytes) -> int:
+        relative = self.attributor.places.relative(path)
+        if relative is None:
+            return 0
+        sort = self.attributor.places.noise.sort(relative)
+        return 1 if sort is Sort.LINEAGE else 2 if sort is Sort.BYTECODE else 0
+
+    async def _pump(self) -> None:
+        """Take in what comes, and commit it in groups."""
+        pause_s = max(_BATCH_S, self.settings.commit_every_ms / 1000 / 2)
+        while True:
+            with trio.move_on_after(0.5):
+                await self._news.wait()
+            await trio.sleep(_BATCH_S)
+            await self._drain(commit=False)
+            if self.writer.waiting or self.writer.unfolded:
+                await self.writer.commit()
+                await trio.sleep(pause_s)
+
+    async def _drain(self, *, commit: bool) -> None:
+        self._news = trio.Event()
+        items = self.inbox.take()
+        rescan_ns = 0
+        for item in items:
+            if isinstance(item, Signal):
+                rescan_ns = self._signal(item) or rescan_ns
+            else:
+                self.attributor.observe(item)
+                if isinstance(item, seen.ProcessesPolled):
+                    self._after_poll()
+                elif isinstance(item, seen.Lost):
+                    rescan_ns = item.from_ns
+        now_ns = self._clock.now_ns()
+        for observation in self._translator.expire(now_ns):
+            self.attributor.observe(observation)
+        if rescan_ns:
+            await self._recover(rescan_ns)
+        self._collect(self.attributor.drain())
+        self.writer.add(self.digester.take())
+        self.writer.add(self.digester.given_up())
+        dropped = self.writer.take_dropped()
+        if dropped:
+            detail = f"{dropped} events could not be stored: {self.writer.trouble}"
+            self.attributor.observe(seen.Lost(now_ns, now_ns, b"", "store-full", detail))
+        if commit:
+            await self.writer.commit()
+
+    def _signal(self, signal: Signal) -> int:
+        """Take in one signal; return since when to scan again, 0 for never."""
+        if signal.act is Act.GONE:
+            self._gone = signal.path
+            self.stop()
+            return 0
+        name = signal.path.rpartition(b"/")[2]
+        waiting = self._cookies.pop(name, None) if self._cookies else None
+        if waiting is not None:
+            waiting.set()
+            return 0
+        for observation in self._translator.translate(signal):
+            self.attributor.observe(observation)
+        if name == IGNORE_FILE and signal.act in {Act.CLOSE_WRITE, Act.MOVED_TO, Act.DELETE}:
+            self._reload_noise()
+        lost = signal.act is Act.LOST and signal.detail in {"overflow", "inbox-full"}
+        return signal.from_ns if lost else 0
+
+    def _reload_noise(self) -> None:
+        self.attributor.places.noise = Noise(read_patterns(self.workspace.root, self.settings))
+        self.sensor.refresh()
+
+    async def _recover(self, since_ns: int) -> None:
+        """After a loss: mark what is not marked, and look at everything again."""
+        log.warning("observations were lost; looking at the workspace again")
+        self._own.forget()
+        self._collect(self.attributor.drain())
+        await self.writer.commit(fold=True)
+        self.sensor.refresh()
+        self._scan(since_ns)
+
+    def _after_poll(self) -> None:
+        now_ns = self._clock.now_ns()
+        for path, changed_ns in self.attributor.overdue(now_ns):
+            stat = self._files.stat(path)
+            if stat is not None:
+                self.attributor.observe(seen.FileFound(now_ns, path, stat, changed_ns, live=True))
+        self._polled.set()
+        self._polled = trio.Event()
+
+    def _collect(self, made: list[events.Event]) -> None:
+        """Complete events with digests and hand them to the writer."""
+        ready: list[events.Event] = []
+        maybe_appended = self.attributor.take_maybe_appended()
+        for event in made:
+            if type(event) is events.Sealed:
+                maybe = event.version in maybe_appended
+                path = self.attributor.path_of(event.path)
+                ready.append(self.digester.complete(event, path, maybe_appended=maybe))
+                continue
+            if type(event) is events.Moved:
+                ready.append(event)
+                extra = self.digester.moved(event, self.attributor.path_of(event.path))
+                if extra is not None:
+                    ready.append(extra)
+                continue
+            ready.append(event)
+        self.gaps += gaps_in(ready)
+        self.writer.add(ready)
+
+    def _folded(self) -> None:
+        if not self.writer.waiting and not self.attributor.pending:
+            self.attributor.forget()
+
+    # --- questions ---------------------------------------------------------------------------
+
+    async def sync(self) -> bool:
+        """Wait until everything that happened before the call is stored; False if that took too long.
+
+        A marker file that the sensors report back says how far they have come.
+        """
+        with trio.move_on_after(_SYNC_S) as scope:
+            await self._marker()
+            await self._poll_now()
+            self.attributor.settle_now(self._clock.now_ns())
+            await self._drain(commit=False)
+            await self.writer.commit(force=True)
+        return not scope.cancelled_caught and not self.writer.waiting
+
+    async def _marker(self) -> None:
+        name = f"sync-{uuid.uuid4().hex}".encode()
+        path = os.path.join(os.fsencode(self.workspace.sync_directory), name)
+        reported = self._cookies[name] = trio.Event()
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
+            await reported.wait()
+        except OSError as error:
+            log.warning("cannot write a marker file: %s", error)
+            self._cookies.pop(name, None)
+        finally:
+            Path(os.fsdecode(path)).unlink(missing_ok=True)
+
+    async def _poll_now(self) -> None:
+        """Wait for a look at the processes that begins from now on."""
+        for _ in range(2):
+            polled = self._polled
+            self.poller.wake()
+            await polled.wait()
+
+    def status(self) -> dict[str, object]:
+        """Return what ``mlamd status`` shows of a running recorder."""
+        return {
+            "state": "running",
+            "mode": self.mode,
+            "sensors": [self.sensor.name, self.poller.name],
+            "since_ns": self.started_ns,
+            "pid": os.getpid(),
+            "events": self.writer.stored,
+            "waiting": self.writer.waiting + self.attributor.holding,
+            "digesting": self.digester.waiting,
+            "watched_directories": self.sensor.watched(),
+            "trouble": self.writer.trouble,
+        }
+
+
+def _modified_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def as_error(error: BaseException) -> MlamdError | None:
+    """Find the expected failure inside an exception group."""
+    if isinstance(error, MlamdError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            found = as_error(inner)
+            if found is not None:
+                return found
+    return None

@@ -1,0 +1,1 @@
+"""Ports to the operating system; everything above asks these instead of the system itself."""

@@ -1,0 +1,133 @@
+"""Looks at files: stat and content digest."""
+
+import os
+import stat as modes
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from blake3 import blake3
+
+from mlamd.model.files import FileStat
+from mlamd.model.observations import SourceMark
+
+_CHUNK_BYTES = 1 << 20
+
+
+class Digests(NamedTuple):
+    """Digest of a content and of its first bytes, as far as asked for; ``reason`` if there is none."""
+
+    whole: bytes | None
+    prefix: bytes | None
+    reason: str
+
+
+class FileHost(Protocol):
+    """What the recorder asks about files. Paths are absolute bytes."""
+
+    def stat(self, path: bytes) -> FileStat | None:
+        """Return the stat of a regular file (links are not followed), or None for anything else."""
+        ...
+
+    def digest(self, path: bytes, stat: FileStat, prefix_bytes: int = 0) -> Digests:
+        """Return the BLAKE3 digest of exactly the content that ``stat`` names, or why there is none."""
+        ...
+
+    def source_mark(self, path: bytes) -> SourceMark | None:
+        """Return what the header of a ``.pyc`` says of its source."""
+        ...
+
+
+def file_stat(result: os.stat_result) -> FileStat:
+    """Turn the result of a system call into the fields that we keep."""
+    return FileStat(
+        result.st_dev, result.st_ino, result.st_size, result.st_mtime_ns, result.st_ctime_ns, result.st_nlink
+    )
+
+
+class LocalFiles:
+    """The machine's files. ``announce`` is told a path before we open it, and why a watch may fire."""
+
+    def __init__(self, announce: Callable[[bytes], None] = lambda path: None) -> None:
+        self._announce = announce
+
+    def stat(self, path: bytes) -> FileStat | None:
+        """See ``FileHost``. Never raises: what cannot be looked at is None."""
+        try:
+            result = os.lstat(path)
+        except (OSError, ValueError):
+            return None
+        return file_stat(result) if modes.S_ISREG(result.st_mode) else None
+
+    def digest(self, path: bytes, stat: FileStat, prefix_bytes: int = 0) -> Digests:
+        """See ``FileHost``. Reads in chunks of 1 MiB and never follows a link or waits for a FIFO."""
+        try:
+            descriptor = self._open(path)
+        except OSError as error:
+            return Digests(None, None, _reason(error))
+        try:
+            if not stat.same_content(file_stat(os.fstat(descriptor))):
+                return Digests(None, None, "it changed before it could be read")
+            whole, prefix = _digests(descriptor, prefix_bytes)
+            if not stat.same_content(file_stat(os.fstat(descriptor))):
+                return Digests(None, None, "it changed while it was read")
+            return Digests(whole, prefix, "")
+        except OSError as error:
+            return Digests(None, None, _reason(error))
+        finally:
+            os.close(descriptor)
+
+    def source_mark(self, path: bytes) -> SourceMark | None:
+        """See ``FileHost``. The header is 16 bytes: magic, flags, mtime, size (PEP 552)."""
+        try:
+            descriptor = self._open(path)
+        except OSError:
+            return None
+        try:
+            header = os.read(descriptor, 16)
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+        if len(header) < 16 or header[4:8] != bytes(4):
+            return None
+        return SourceMark(int.from_bytes(header[8:12], "little"), int.from_bytes(header[12:16], "little"))
+
+    def _open(self, path: bytes) -> int:
+        self._announce(path)
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        return os.open(path, flags)
+
+
+def _digests(descriptor: int, prefix_bytes: int) -> tuple[bytes, bytes | None]:
+    hasher = blake3()
+    done = 0
+    prefix = None
+    while True:
+        wanted = _CHUNK_BYTES if done >= prefix_bytes else min(_CHUNK_BYTES, prefix_bytes - done)
+        chunk = os.read(descriptor, wanted)
+        if not chunk:
+            return hasher.digest(), prefix
+        hasher.update(chunk)
+        done += len(chunk)
+        if done == prefix_bytes:
+            prefix = hasher.digest()
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "it was removed before it could be read"
+    if isinstance(error, PermissionError):
+        return "no permission to read it"
+    return error.strerror or str(error)
+
+
+def free_bytes(path: Path) -> int:
+    """Return the space that an ordinary user may still fill on the file system of ``path``."""
+    if not hasattr(os, "statvfs"):
+        import shutil  # noqa: PLC0415  (Windows only)
+
+        return shutil.disk_usage(path).free
+    result = os.statvfs(path)
+    return result.f_bavail * result.f_frsize

@@ -1,0 +1,46 @@
+"""Which file system a directory lies on. Source: proc_pid_mountinfo(5)."""
+
+import os
+import re
+from pathlib import Path
+
+NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "9p"}
+    | {"fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone", "fuse.gcsfuse", "fuse.juicefs", "ocfs2"}
+)
+"""File systems on which a memory-mapped database must not live, and where inotify sees one side only."""
+
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+def _unescape(field: str) -> str:
+    return _OCTAL.sub(lambda match: chr(int(match.group(1), 8)), field)
+
+
+def filesystem_of(path: Path, table: str | None = None) -> str:
+    """Return the type of the file system below ``path`` ("ext4", "nfs4", ...), "" where unknown.
+
+    ``table`` stands in for ``/proc/self/mountinfo`` in tests.
+    """
+    if table is None:
+        try:
+            table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError:
+            return ""
+    real = os.path.realpath(path)
+    best, kind = -1, ""
+    for line in table.splitlines():
+        left, separator, right = line.partition(" - ")
+        fields = left.split(" ")
+        if not separator or len(fields) < 5:
+            continue
+        point = _unescape(fields[4])
+        inside = point == "/" or real == point or real.startswith(point + "/")
+        if inside and len(point) >= best:
+            best, kind = len(point), right.split(" ", 1)[0]
+    return kind
+
+
+def is_network(path: Path, table: str | None = None) -> bool:
+    """Say whether ``path`` lies on a file system that other machines change too."""
+    return filesystem_of(path, table) in NETWORK

@@ -1,0 +1,185 @@
+"""Processes as ``/proc`` shows them. Sources: proc_pid_stat(5), proc_pid_fdinfo(5), pidfd_open(2)."""
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+from mlamd.host.exits import ExitWatch
+from mlamd.host.processes import Pulse
+from mlamd.host.sockets import unix_peers
+from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts, ProcessKey
+
+_TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+_MOST_DESCRIPTORS = 1024
+_ACCESS = 0o3
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 1 << 17)
+    finally:
+        os.close(descriptor)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+class ProcFs:
+    """The process table of this machine; ``root`` is another ``/proc`` in tests."""
+
+    def __init__(self, root: str = "/proc") -> None:
+        self._root = root
+        self.boot = _text(_read(f"{root}/sys/kernel/random/boot_id")).strip()
+        self._boot_ns = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        self._exits = ExitWatch()
+
+    def pids(self) -> Iterable[int]:
+        """Return the ids of all processes."""
+        if self._root == "/proc":
+            return psutil.pids()
+        return [int(name) for name in os.listdir(self._root) if name.isdigit()]
+
+    def _stat(self, pid: int) -> tuple[str, list[bytes]] | None:
+        """Return the name and the fields from the third on ("state" is the first)."""
+        try:
+            data = _read(f"{self._root}/{pid}/stat")
+        except OSError:
+            return None
+        open_, close = data.find(b"("), data.rfind(b")")
+        fields = data[close + 2 :].split()
+        return (_text(data[open_ + 1 : close]), fields) if len(fields) > 20 else None
+
+    def look(self, pid: int) -> ProcessFacts | None:
+        """Look at one process; what it may not be asked (cwd, program) is empty."""
+        found = self._stat(pid)
+        if found is None:
+            return None
+        name, fields = found
+        base = f"{self._root}/{pid}"
+        try:
+            argv = _read(f"{base}/cmdline")
+            uid = os.stat(base).st_uid
+        except OSError:
+            return None
+        start = int(fields[19])
+        parent_pid = int(fields[1])
+        parent = self._stat(parent_pid) if parent_pid else None
+        return ProcessFacts(
+            key=ProcessKey(self.boot, pid, start),
+            parent_pid=parent_pid,
+            parent=None if parent is None else ProcessKey(self.boot, parent_pid, int(parent[1][19])),
+            group=int(fields[2]),
+            session=int(fields[3]),
+            terminal=int(fields[4]),
+            uid=uid,
+            started_ns=self._boot_ns + start * (1_000_000_000 // _TICKS),
+            name=name,
+            argv=tuple(_text(word) for word in argv.rstrip(b"\0").split(b"\0")) if argv else (),
+            cwd=_link(f"{base}/cwd"),
+            executable=_link(f"{base}/exe").removesuffix(" (deleted)"),
+        )
+
+    def pulse(self, pid: int) -> Pulse | None:
+        """Look at the signs of life of a process.
+
+        ``image`` holds the name and the address of the arguments, both of which an exec changes.
+        ``ran`` is the processor time in nanoseconds of a process with one thread (schedstat).
+        """
+        found = self._stat(pid)
+        if found is None:
+            return None
+        name, fields = found
+        ran: int | None = None
+        if fields[17] == b"1":
+            try:
+                ran = int(_read(f"{self._root}/{pid}/schedstat").split()[0])
+            except (OSError, ValueError, IndexError):
+                ran = None
+        arguments = int(fields[45]) if len(fields) > 45 else 0
+        ended = None
+        if fields[0] in {b"Z", b"X"} and len(fields) > 49:
+            ended = os.waitstatus_to_exitcode(int(fields[49]))
+        return Pulse(int(fields[19]), (name, arguments), ran, ended)
+
+    def held(self, pid: int) -> tuple[tuple[HeldFile, ...], tuple[HeldPipe, ...]] | None:
+        """Look at the descriptors of a process: regular files by path, pipes and socket pairs."""
+        base = f"{self._root}/{pid}"
+        try:
+            numbers = os.listdir(f"{base}/fd")
+        except OSError:
+            return None
+        files: list[HeldFile] = []
+        pipes: list[HeldPipe] = []
+        for number in numbers[:_MOST_DESCRIPTORS]:
+            target = _link(f"{base}/fd/{number}")
+            if target.startswith("/") and not target.startswith(("/dev/", "/proc/")):
+                reads, writes = self._access(base, number)
+                files.append(HeldFile(os.fsencode(target), reads, writes))
+            elif target.startswith("pipe:["):
+                reads, writes = self._access(base, number)
+                pipes.append(HeldPipe(target, reads, writes))
+            elif target.startswith("socket:["):
+                pipes += self._socket(int(target[8:-1]))
+        return tuple(files), tuple(pipes)
+
+    def _access(self, base: str, number: str) -> tuple[bool, bool]:
+        try:
+            data = _read(f"{base}/fdinfo/{number}")
+            flags = int(data[data.index(b"flags:") + 6 :].split(maxsplit=1)[0], 8)
+        except (OSError, ValueError):
+            return False, False
+        mode = flags & _ACCESS
+        return mode in {os.O_RDONLY, os.O_RDWR}, mode in {os.O_WRONLY, os.O_RDWR}
+
+    def _socket(self, inode: int) -> list[HeldPipe]:
+        """Name a connected socket pair by its lower inode, and its two directions apart."""
+        peer = unix_peers().get(inode)
+        if peer is None:
+            return []
+        low, high = sorted((inode, peer))
+        up, down = f"socket:[{low}>{high}]", f"socket:[{high}>{low}]"
+        mine, theirs = (up, down) if inode == low else (down, up)
+        return [HeldPipe(mine, reads=False, writes=True), HeldPipe(theirs, reads=True, writes=False)]
+
+    def watch_exit(self, key: ProcessKey) -> None:
+        """Hold a pidfd of the process, as far as descriptors allow."""
+        self._exits.watch(key)
+
+    def exit_code(self, key: ProcessKey) -> int | None:
+        """Return the exit code from the zombie or, if it was reaped already, from the pidfd."""
+        pulse = self.pulse(key.pid)
+        if pulse is not None and pulse.start == key.start and pulse.ended is not None:
+            code: int | None = pulse.ended
+        else:
+            code = self._exits.exit_code(key)
+        self._exits.drop(key)
+        return code
+
+    def wait(self, timeout_s: float) -> tuple[list[ProcessKey], bool]:
+        """Wait on the pidfds."""
+        return self._exits.wait(timeout_s)
+
+    def wake(self) -> None:
+        """Let ``wait`` return."""
+        self._exits.wake()
+
+    def close(self) -> None:
+        """Close the pidfds."""
+        self._exits.close()
+
+
+def exists(pid: int) -> bool:
+    """Say whether a process has this id now."""
+    return Path(f"/proc/{pid}").exists()

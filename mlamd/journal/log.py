@@ -1,0 +1,127 @@
+"""The log of events: numbered from 1, appended by one writer, read by anybody.
+
+Tables of the environment ``journal``:
+
+``events``  8-byte big-endian number of a block's first event → block (see ``envelope``)
+``meta``    ``format`` → version of the layout (ASCII decimal); ``created_ns``; ``next`` → the number
+            that the next event gets (8 bytes big-endian), written in the transaction of its block
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import lmdb
+
+from mlamd.errors import StoreDamagedError, StoreTooNewError
+from mlamd.journal import envelope
+from mlamd.journal.environment import database, open_environment, reading, translate, writing
+from mlamd.model.events import Event
+
+FORMAT = 1
+BLOCK_EVENTS = 4096
+_NUMBER = struct.Struct(">Q")
+
+
+class Journal:
+    """An open journal. One writer only: who opens it with ``write`` holds the lock of the store."""
+
+    def __init__(self, store: Path, *, write: bool = False) -> None:
+        self.directory = store / "journal"
+        self._environment = open_environment(self.directory, write=write)
+        try:
+            self._events = database(self._environment, b"events", write=write)
+            self._meta = database(self._environment, b"meta", write=write)
+        except lmdb.NotFoundError as error:
+            raise StoreDamagedError(f"{self.directory} holds no journal: run `mlamd start` once") from error
+        except lmdb.Error as error:
+            raise translate(error, self.directory) from error
+        self._check_format(write=write)
+
+    def _check_format(self, *, write: bool) -> None:
+        with reading(self._environment, self.directory) as transaction:
+            stored = transaction.get(b"format", db=self._meta)
+        if stored is None and write:
+            writing(
+                self._environment,
+                self.directory,
+                lambda transaction: transaction.put(b"format", str(FORMAT).encode(), db=self._meta),
+            )
+        elif stored is not None and int(stored) > FORMAT:
+            raise StoreTooNewError(
+                f"{self.directory} has format {int(stored)}, this mlamd knows {FORMAT}: upgrade mlamd"
+            )
+
+    def next_number(self) -> int:
+        """Return the number that the next event will get."""
+        with reading(self._environment, self.directory) as transaction:
+            stored = transaction.get(b"next", db=self._meta)
+        return 1 if stored is None else int(_NUMBER.unpack(stored)[0])
+
+    def append(self, events: Sequence[Event], first: int) -> int:
+        """Store events durably from number ``first`` on, in one transaction; return the next number."""
+        blocks = [
+            (first + start, envelope.encode(events[start : start + BLOCK_EVENTS]))
+            for start in range(0, len(events), BLOCK_EVENTS)
+        ]
+        following = first + len(events)
+
+        def work(transaction: lmdb.Transaction) -> None:
+            for number, block in blocks:
+                if not transaction.put(_NUMBER.pack(number), block, db=self._events, append=True):
+                    raise StoreDamagedError(f"event {number} of {self.directory} exists already")
+            transaction.put(b"next", _NUMBER.pack(following), db=self._meta)
+
+        writing(self._environment, self.directory, work, sum(len(block) for _, block in blocks))
+        return following
+
+    def blocks(self, start: int = 1) -> Iterator[tuple[int, list[Event]]]:
+        """Yield (number of the first event, events) for every block that reaches ``start``.
+
+        Each block is read in a transaction of its own, so that a long reading does not let the
+        file grow; events that are appended meanwhile are read too.
+        """
+        position = start
+        while True:
+            with reading(self._environment, self.directory) as transaction:
+                found = self._block_at(transaction, position)
+            if found is None:
+                return
+            number, block = found
+            events = envelope.decode(block)
+            if number + len(events) <= position:
+                return
+            if number < position:
+                events = events[position - number :]
+                number = position
+            yield number, events
+            position = number + len(events)
+
+    def _block_at(self, transaction: lmdb.Transaction, position: int) -> tuple[int, bytes] | None:
+        """Find the block that holds the event ``position``, or None behind the end."""
+        try:
+            with transaction.cursor(db=self._events) as cursor:
+                key = _NUMBER.pack(position)
+                if not cursor.set_range(key):
+                    if not cursor.last():
+                        return None
+                elif bytes(cursor.key()) != key and not cursor.prev():
+                    raise StoreDamagedError(
+                        f"{self.directory} does not begin with event 1: see `mlamd verify`"
+                    )
+                return _NUMBER.unpack(cursor.key())[0], bytes(cursor.value())
+        except lmdb.Error as error:
+            raise translate(error, self.directory) from error
+
+    def used_bytes(self) -> int:
+        """Return the size of the data file in use."""
+        info = self._environment.info()
+        return int((info["last_pgno"] + 1) * 4096)
+
+    def check_readers(self) -> int:
+        """Free the slots of readers that died; return how many there were."""
+        return int(self._environment.reader_check())
+
+    def close(self) -> None:
+        """Close the environment; a closed journal must not be used."""
+        self._environment.close()

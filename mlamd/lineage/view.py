@@ -1,0 +1,259 @@
+"""One reading of a store, as the things people ask about instead of rows."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mlamd.catalog.fold import watermark
+from mlamd.catalog.memory import find_name, path_row
+from mlamd.catalog.overlay import Overlay
+from mlamd.catalog.tables import key, number, unpack_actor
+from mlamd.model.derived import FileVersion, Flow, KnownGap, Reading, Run, Step, Writer
+from mlamd.model.events import Origin, Via
+from mlamd.model.evidence import Grade
+
+EXPERIMENTS = frozenset({"job", "notebook"})
+"""The kinds of runs that are listed unless all are asked for."""
+
+
+class View:
+    """Reads runs, steps, versions and edges; ``alive`` says that a recorder runs now."""
+
+    def __init__(self, tables: Overlay, *, alive: bool = False) -> None:
+        self.tables = tables
+        self.alive = alive
+        self._versions: dict[int, FileVersion] = {}
+        self._steps: dict[int, Step] = {}
+        self._names: dict[int, bytes | tuple[str, ...]] = {}
+
+    # --- names -------------------------------------------------------------------------------
+
+    def _name(self, name: int) -> bytes | tuple[str, ...]:
+        value = self._names.get(name)
+        if value is None:
+            row = self.tables.get("names", key(name))
+            value = row if isinstance(row, bytes) else tuple(row or ())
+            self._names[name] = value
+        return value
+
+    def path(self, name: int) -> bytes:
+        """Return the path with this number."""
+        value = self._name(name) if name else b""
+        return value if isinstance(value, bytes) else b""
+
+    def words(self, name: int) -> tuple[str, ...]:
+        """Return the command line with this number."""
+        value = self._name(name)
+        return value if isinstance(value, tuple) else ()
+
+    # --- runs and steps ----------------------------------------------------------------------
+
+    def run(self, run: int) -> Run:
+        """Return a run by its number; raises ``KeyError``."""
+        row = self.tables.get("runs", key(run))
+        if row is None:
+            raise KeyError(run)
+        return self._run(run, row)
+
+    def _run(self, run: int, row: list[Any]) -> Run:
+        public, at_ns, kind, argv, cwd, uid, ended_ns, exit_code, inputs, outputs = row
+        place = self.words(cwd)
+        command = self.words(argv)
+        directory = place[0] if place else ""
+        return Run(
+            run,
+            public,
+            at_ns,
+            kind,
+            command,
+            directory,
+            uid,
+            ended_ns,
+            exit_code,
+            inputs,
+            outputs,
+            self.alive,
+        )
+
+    def run_called(self, public: str) -> int:
+        """Return the number of the run with this id, or 0."""
+        return self.tables.get("run_ids", public.encode()) or 0
+
+    def run_ids(self, prefix: str) -> list[tuple[str, int]]:
+        """Return the runs whose id begins with ``prefix``."""
+        found = self.tables.prefixed("run_ids", prefix.encode())
+        return [(place.decode(), row) for place, row in found]
+
+    def runs(self, kinds: frozenset[str] | None = EXPERIMENTS) -> Iterator[Run]:
+        """Yield runs, newest first; None for all kinds."""
+        for place, row in self.tables.scan("runs", reverse=True):
+            if kinds is None or row[2] in kinds:
+                yield self._run(number(place), row)
+
+    def steps_of(self, run: int) -> list[int]:
+        """Return the numbers of a run's steps, in the order in which they were first seen."""
+        return [number(place, 1) for place in self.tables.keys("run_steps", key(run))]
+
+    def step(self, step: int) -> Step:
+        """Return a step by its number; raises ``KeyError``."""
+        known = self._steps.get(step)
+        if known is not None:
+            return known
+        row = self.tables.get("steps", key(step))
+        if row is None:
+            raise KeyError(step)
+        run, at_ns, _, pid, _, argv, cwd, executable, ended_ns, exit_code, rereads = row
+        public = self.run(run).id
+        place = 1 + self.steps_of(run).index(step)
+        directory, program = self.words(cwd), self.words(executable)
+        known = Step(
+            step,
+            f"{public}.{place}",
+            run,
+            at_ns,
+            pid,
+            self.words(argv),
+            directory[0] if directory else "",
+            program[0] if program else "",
+            ended_ns,
+            exit_code,
+            tuple((first, length, again) for first, length, again in rereads),
+        )
+        self._steps[step] = known
+        return known
+
+    # --- versions ----------------------------------------------------------------------------
+
+    def version(self, version: int) -> FileVersion:
+        """Return a version by its number; raises ``KeyError``."""
+        known = self._versions.get(version)
+        if known is not None:
+            return known
+        row = self.tables.get("versions", key(version))
+        if row is None:
+            raise KeyError(version)
+        known = self._version(version, row)
+        self._versions[version] = known
+        return known
+
+    def _version(self, version: int, row: list[Any]) -> FileVersion:
+        path, at_ns, size, mtime, digest, origin, previous, derived, writers = row[:9]
+        replaced, moves, gone, reason = row[9:13]
+        return FileVersion(
+            version,
+            self.path(path),
+            at_ns,
+            size,
+            mtime,
+            digest,
+            Origin(origin),
+            previous,
+            bool(derived),
+            _writers(writers),
+            replaced,
+            tuple((self.path(name), until_ns) for name, until_ns in moves),
+            gone[0] if gone else None,
+            _writers(gone[1]) if gone else (),
+            str(reason),
+        )
+
+    def version_numbers(self, *, reverse: bool = False) -> Iterator[int]:
+        """Yield the numbers of all versions."""
+        for place, _ in self.tables.scan("versions", reverse=reverse):
+            yield number(place)
+
+    def current(self, path: bytes) -> tuple[int, int]:
+        """Return the version that stands at a path now (0: none) and the last one that stood there."""
+        name = find_name(self.tables, path)
+        if not name:
+            return 0, 0
+        version, last, _ = path_row(self.tables, name)
+        return version, last
+
+    def knows_path(self, path: bytes) -> bool:
+        """Say whether a path was ever recorded."""
+        return bool(find_name(self.tables, path))
+
+    def history(self, version: int) -> Iterator[FileVersion]:
+        """Yield a version and those that stood at the same place before it, newest first."""
+        seen: set[int] = set()
+        waiting = [version]
+        while waiting:
+            newest = max(waiting)
+            waiting.remove(newest)
+            if not newest or newest in seen:
+                continue
+            seen.add(newest)
+            try:
+                known = self.version(newest)
+            except KeyError:
+                continue
+            yield known
+            waiting += [known.previous, known.replaced]
+
+    def digests(self, prefix: bytes) -> list[int]:
+        """Return the versions whose digest begins with ``prefix`` (at most 8 bytes are looked at here)."""
+        places = self.tables.keys("digests", prefix[:8])
+        return [number(place[8:]) for place in places]
+
+    # --- edges -------------------------------------------------------------------------------
+
+    def reads(self, step: int) -> Iterator[Reading]:
+        """Yield what a step opened for reading, by version."""
+        again = self._counts(step)
+        for place, (at_ns, grade) in self.tables.prefixed("reads", key(step)):
+            version = number(place, 1)
+            yield Reading(step, version, at_ns, Grade(grade), 1 + again.get(version, 0))
+
+    def reading(self, step: int, version: int) -> Reading:
+        """Return one read edge; raises ``KeyError``."""
+        row = self.tables.get("reads", key(step, version))
+        if row is None:
+            raise KeyError((step, version))
+        return Reading(step, version, row[0], Grade(row[1]), 1 + self._counts(step).get(version, 0))
+
+    def _counts(self, step: int) -> dict[int, int]:
+        counts: dict[int, int] = {}
+        for first, length, again in self.step(step).rereads:
+            for version in range(first, first + length):
+                counts[version] = counts.get(version, 0) + again
+        return counts
+
+    def readers(self, version: int) -> list[int]:
+        """Return the steps that read a version."""
+        return [number(place, 1) for place in self.tables.keys("readers", key(version))]
+
+    def writes(self, step: int) -> list[int]:
+        """Return the versions that a step wrote."""
+        return [number(place, 1) for place in self.tables.keys("writes", key(step))]
+
+    def flows_into(self, step: int) -> list[Flow]:
+        """Return where a step's data came from without a file."""
+        return [
+            Flow(number(place, 1), step, Via(place[10]), row[0], Grade(row[1]))
+            for place, row in self.tables.prefixed("flows", key(step))
+        ]
+
+    def flows_from(self, step: int) -> list[Flow]:
+        """Return where a step's data went without a file."""
+        found = []
+        for place in self.tables.keys("flows_out", key(step)):
+            target = number(place, 1)
+            row = self.tables.get("flows", key(target, step) + place[10:])
+            if row is not None:
+                found.append(Flow(step, target, Via(place[10]), row[0], Grade(row[1])))
+        return found
+
+    # --- gaps --------------------------------------------------------------------------------
+
+    def gaps(self) -> Iterator[KnownGap]:
+        """Yield all gaps, oldest first."""
+        for place, (from_ns, to_ns, scope, reason, detail, count) in self.tables.scan("gaps"):
+            yield KnownGap(number(place), from_ns, to_ns, self.path(scope), reason, detail, count)
+
+    def events(self) -> int:
+        """Return how many events are stored."""
+        return watermark(self.tables) - 1
+
+
+def _writers(packed: list[int]) -> tuple[Writer, ...]:
+    return tuple(Writer(*unpack_actor(actor)) for actor in packed)

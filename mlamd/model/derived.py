@@ -1,0 +1,127 @@
+"""What is derived from the events: the things that people ask about."""
+
+from dataclasses import dataclass
+
+from mlamd.model.events import Origin, Via
+from mlamd.model.evidence import Grade
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A job that the user started. ``inputs`` and ``outputs`` are numbers of versions, None while it runs."""
+
+    number: int
+    id: str
+    started_ns: int
+    kind: str
+    command: tuple[str, ...]
+    cwd: str
+    uid: int
+    ended_ns: int | None
+    exit_code: int | None
+    inputs: int | None
+    outputs: int | None
+    alive: bool
+    """True if it has not ended as far as a living recorder knows."""
+
+    @property
+    def status(self) -> str:
+        """``running``, ``succeeded``, ``failed``, ``killed`` or ``unknown``."""
+        if self.ended_ns is None:
+            return "running" if self.alive else "unknown"
+        if self.exit_code is None:
+            return "unknown"
+        if self.exit_code == 0:
+            return "succeeded"
+        return "failed" if self.exit_code > 0 else "killed"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One program execution inside a run that touched the workspace."""
+
+    number: int
+    id: str
+    """The id of the run, a dot, and the place among its steps, from 1."""
+    run: int
+    started_ns: int
+    pid: int
+    command: tuple[str, ...]
+    cwd: str
+    executable: str
+    ended_ns: int | None
+    exit_code: int | None
+    rereads: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A step that wrote a version."""
+
+    step: int
+    grade: Grade
+
+
+@dataclass(frozen=True, slots=True)
+class FileVersion:
+    """The content of a path between two changes."""
+
+    number: int
+    path: bytes
+    sealed_ns: int
+    size_bytes: int | None
+    mtime_ns: int | None
+    digest: bytes | None
+    origin: Origin
+    previous: int
+    derived: bool
+    writers: tuple[Writer, ...]
+    replaced: int
+    """The version that a rename put this one in the place of, or 0."""
+    earlier_names: tuple[tuple[bytes, int], ...]
+    """Names that it had before, each with the time until which it had it."""
+    gone_ns: int | None
+    removers: tuple[Writer, ...]
+    undigested: str
+    """Why there is no digest, if that is known."""
+
+    @property
+    def id(self) -> str:
+        """``v`` and the number."""
+        return f"v{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A step opened a version for reading, ``count`` times, first at ``at_ns``."""
+
+    step: int
+    version: int
+    at_ns: int
+    grade: Grade
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Data went from a step to another without a file; ``at_ns`` bounds it, 0 for no bound."""
+
+    source: int
+    target: int
+    via: Via
+    at_ns: int
+    grade: Grade
+
+
+@dataclass(frozen=True, slots=True)
+class KnownGap:
+    """A stretch of time in which something may have been missed."""
+
+    number: int
+    from_ns: int
+    to_ns: int
+    scope: bytes
+    """A path, b"" for everywhere."""
+    reason: str
+    detail: str
+    count: int

@@ -1,0 +1,260 @@
+"""The facts of the journal: immutable, numbered by the journal, versioned by its envelope.
+
+Runs, steps, versions, gaps and names are numbered from 1 in the order of their first event; 0 means
+none. Names (paths, command lines, directories) stand once in a ``Named`` event and are referred to
+by number. Times are wall clock nanoseconds. The order of the fields is the stored order: new fields
+go to the end and have a default.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from mlamd.model.evidence import Grade
+from mlamd.model.files import FileStat
+
+
+class Origin(IntEnum):
+    """Why a version came to be known; stored as its number."""
+
+    WRITTEN = 0
+    """A writer closed the file."""
+    EXISTING = 1
+    """It was there when it was first touched."""
+    FOUND = 2
+    """A scan found that the file had changed; nobody saw who did it."""
+    SCANNED = 3
+    """It stood in a directory that had just appeared, before the directory could be watched."""
+    PARTIAL = 4
+    """Somebody read the file while it was still being written."""
+
+
+class Via(IntEnum):
+    """How data went from one step to another; stored as its number."""
+
+    PIPE = 0
+    START = 1
+    JOB = 2
+    """Joined because the descriptors of the job could not be read in time."""
+
+
+Actors = tuple[tuple[int, Grade], ...]
+"""The steps that did something, each with its evidence; empty where nobody is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted:
+    """A recorder began to write this store."""
+
+    at_ns: int
+    session: str
+    mode: str
+    sensors: tuple[str, ...]
+    boot: str
+    host: str
+    pid: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The recorder stopped after everything it had seen was stored."""
+
+    at_ns: int
+    session: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A path (bytes) or a list of words, from now on known by its number."""
+
+    name: int
+    value: bytes | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A job of the user was first seen; ``public`` is the id that people use."""
+
+    run: int
+    public: str
+    at_ns: int
+    kind: str
+    argv: int
+    cwd: int
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """All processes of a run have ended; ``exit_code`` as in ``ProcessGone``."""
+
+    run: int
+    at_ns: int
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A program execution of a run touched the workspace; ``at_ns`` is when the program began.
+
+    ``boot``, ``pid`` and ``start`` identify its process.
+    """
+
+    step: int
+    run: int
+    at_ns: int
+    boot: str
+    pid: int
+    start: int
+    argv: int
+    cwd: int
+    executable: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded:
+    """The program ended. ``rereads`` are (first version, how many in a row, further opens of each)."""
+
+    step: int
+    at_ns: int
+    exit_code: int | None
+    rereads: tuple[tuple[int, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A new version of a path. ``previous`` is the version that stood there before.
+
+    ``derived`` says that the old content flowed into the new one (append, update in place).
+    """
+
+    version: int
+    path: int
+    at_ns: int
+    stat: FileStat | None
+    digest: bytes | None
+    origin: Origin
+    previous: int
+    derived: bool
+    writers: Actors
+
+
+@dataclass(frozen=True, slots=True)
+class Digested:
+    """The content of a version was digested (BLAKE3, 32 bytes), or why it never will be."""
+
+    version: int
+    digest: bytes | None
+    reason: str = ""
+    appended: bool = False
+    """True if the content of the previous version is the beginning of this one's."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriterAdded:
+    """A further step wrote a version that was already sealed."""
+
+    version: int
+    step: int
+    grade: Grade
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A step opened a version for reading, for the first time."""
+
+    step: int
+    version: int
+    at_ns: int
+    grade: Grade
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A version changed its name. ``replaced`` is the version that stood at the new one.
+
+    ``temporary`` says that the old name only served an atomic save, and vanishes from the record.
+    """
+
+    version: int
+    source: int
+    path: int
+    at_ns: int
+    stat: FileStat | None
+    replaced: int
+    temporary: bool
+    movers: Actors
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A version got a further name (hard link)."""
+
+    version: int
+    path: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A name vanished from the workspace."""
+
+    version: int
+    path: int
+    at_ns: int
+    removers: Actors
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A version's file changed in nothing but its identity or times; its content is the same."""
+
+    version: int
+    path: int
+    stat: FileStat
+
+
+@dataclass(frozen=True, slots=True)
+class Flowed:
+    """What ``source`` had read until ``at_ns`` (0: at any time) flowed into ``target``."""
+
+    source: int
+    target: int
+    at_ns: int
+    via: Via
+    grade: Grade
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something may have been missed between the two times, below the path ``scope`` (0: anywhere)."""
+
+    gap: int
+    from_ns: int
+    to_ns: int
+    scope: int
+    reason: str
+    detail: str
+    count: int = 1
+
+
+Event = (
+    SessionStarted
+    | SessionEnded
+    | Named
+    | RunStarted
+    | RunEnded
+    | StepStarted
+    | StepEnded
+    | Sealed
+    | Digested
+    | WriterAdded
+    | Read
+    | Moved
+    | Linked
+    | Removed
+    | Touched
+    | Flowed
+    | Gap
+)

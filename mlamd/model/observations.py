@@ -1,0 +1,193 @@
+"""What a sensor saw, undigested.
+
+Times are wall clock nanoseconds. Paths are absolute bytes. ``process`` is None where the sensor
+cannot tell who did it (inotify); the attribution then infers.
+"""
+
+from dataclasses import dataclass
+
+from mlamd.model.files import FileStat
+from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts, ProcessKey
+
+
+@dataclass(frozen=True, slots=True)
+class FileOpened:
+    """A file was opened; ``reads`` and ``writes`` are None where the sensor does not know the mode."""
+
+    at_ns: int
+    path: bytes
+    stat: FileStat | None = None
+    process: ProcessKey | None = None
+    reads: bool | None = None
+    writes: bool | None = None
+    source_mark: "SourceMark | None" = None
+    since_ns: int = 0
+    """The earliest time at which it can have happened, 0 for ``at_ns``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMark:
+    """What the header of a ``.pyc`` says about its source (PEP 552): mtime and size, or neither."""
+
+    mtime_s: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileRead:
+    """Content was read through an open file."""
+
+    at_ns: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FileModified:
+    """Content was changed through an open file or by ``truncate``."""
+
+    at_ns: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FileClosed:
+    """A file was closed; ``wrote`` says that it had been open for writing."""
+
+    at_ns: int
+    path: bytes
+    wrote: bool
+    stat: FileStat | None = None
+    process: ProcessKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileMoved:
+    """A rename inside the watched trees."""
+
+    at_ns: int
+    source: bytes
+    path: bytes
+    is_directory: bool
+    stat: FileStat | None = None
+    process: ProcessKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileArrived:
+    """A file came in by a rename from outside the watched trees."""
+
+    at_ns: int
+    path: bytes
+    stat: FileStat | None
+    process: ProcessKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileLinked:
+    """A hard link was made: ``path`` is a further name of the file with this inode."""
+
+    at_ns: int
+    path: bytes
+    stat: FileStat
+    process: ProcessKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileRemoved:
+    """A name vanished: unlinked, or moved out of the watched trees."""
+
+    at_ns: int
+    path: bytes
+    is_directory: bool
+    process: ProcessKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileFound:
+    """A scan met this file. ``since_ns`` is the earliest time at which it can have changed."""
+
+    at_ns: int
+    path: bytes
+    stat: FileStat
+    since_ns: int
+    live: bool
+    """True for a directory that appeared while we watched, so that somebody alive did it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileMissing:
+    """A scan did not meet a file that was known; ``moved_to`` if its inode was met elsewhere."""
+
+    at_ns: int
+    path: bytes
+    moved_to: bytes | None = None
+    stat: FileStat | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSeen:
+    """A process was looked at for the first time, or after it had replaced its program image."""
+
+    at_ns: int
+    facts: ProcessFacts
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessHeld:
+    """The descriptors of a process were looked at."""
+
+    at_ns: int
+    key: ProcessKey
+    files: tuple[HeldFile, ...]
+    pipes: tuple[HeldPipe, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessGone:
+    """A process ended; ``exit_code`` is negative for a signal, None if nobody could tell."""
+
+    at_ns: int
+    key: ProcessKey
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessesPolled:
+    """A look at all processes ended: every process alive at ``began_ns`` has been reported.
+
+    ``idle`` are those that are known not to have run on any processor since the look before.
+    """
+
+    at_ns: int
+    began_ns: int
+    idle: frozenset[ProcessKey]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Something may have been missed between the two times, below ``scope`` (b"" for everywhere)."""
+
+    at_ns: int
+    from_ns: int
+    scope: bytes
+    reason: str
+    detail: str = ""
+
+
+Observation = (
+    FileOpened
+    | FileRead
+    | FileModified
+    | FileClosed
+    | FileMoved
+    | FileArrived
+    | FileLinked
+    | FileRemoved
+    | FileFound
+    | FileMissing
+    | ProcessSeen
+    | ProcessHeld
+    | ProcessGone
+    | ProcessesPolled
+    | Lost
+)

@@ -1,0 +1,1 @@
+"""Sources of observations: one module each. A sensor reports; it judges nothing."""

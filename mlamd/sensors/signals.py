@@ -1,0 +1,52 @@
+"""What a sensor's thread hands over: the least that must be noted at once.
+
+A file sensor runs in a thread of its own that only reads, stamps and appends; looks at the files
+(``stat``) follow later, outside that thread, in ``sensors.translate``.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from mlamd.model.observations import Observation
+
+
+class Act(Enum):
+    """What happened to a name."""
+
+    OPEN = 0
+    MODIFY = 1
+    CLOSE_WRITE = 2
+    CLOSE_READ = 3
+    MOVED_FROM = 4
+    MOVED_TO = 5
+    CREATE = 6
+    DELETE = 7
+    FOUND = 8
+    """A scan of a directory that had just appeared met this file."""
+    LOST = 9
+    """Events were dropped; ``path`` is the scope, b"" for everywhere, ``detail`` the reason."""
+    ACCESS = 10
+    GONE = 11
+    """The watched directory itself was removed, renamed or unmounted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One event of a file sensor; ``from_ns`` is the earliest time at which it can have happened."""
+
+    act: Act
+    at_ns: int
+    path: bytes
+    is_directory: bool = False
+    cookie: int = 0
+    from_ns: int = 0
+    detail: str = ""
+
+
+class Deliver(Protocol):
+    """Where sensors put what they have; callable from any thread, never blocks."""
+
+    def __call__(self, item: Signal | Observation) -> None:
+        """Take one item."""
+        ...

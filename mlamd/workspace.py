@@ -1,0 +1,140 @@
+"""Where a workspace begins, and where its store is.
+
+``.mlamd`` in the workspace is the store itself (mode 0700), or a file with one line that holds the
+store's path, for workspaces on file systems that a database must not live on.
+
+In the store: ``journal/`` and ``catalog/`` (LMDB), ``settings.toml``, ``recorder.log``, ``lock`` (held
+by the recorder; its pid), ``control.sock``, ``alive`` (touched while a recorder lives) and ``sync/``
+(marker files). ``format`` holds the version of this layout.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlamd.errors import (
+    AccessError,
+    NotAWorkspaceError,
+    StoreDamagedError,
+    StoreLocationError,
+    StoreTooNewError,
+)
+from mlamd.host.mounts import is_network
+
+NAME = ".mlamd"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A directory that is recorded, and its store; both absolute and without links."""
+
+    root: Path
+    store: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """The user's settings."""
+        return self.store / "settings.toml"
+
+    @property
+    def log_file(self) -> Path:
+        """What the recorder has to say."""
+        return self.store / "recorder.log"
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked while a recorder runs."""
+        return self.store / "lock"
+
+    @property
+    def alive_file(self) -> Path:
+        """Its modification time is when a recorder was last known to live."""
+        return self.store / "alive"
+
+    @property
+    def sync_directory(self) -> Path:
+        """Watched for marker files, which say how far the sensors have come."""
+        return self.store / "sync"
+
+
+def find(start: Path) -> Workspace:
+    """Return the workspace that holds ``start``; raises ``NotAWorkspaceError``."""
+    try:
+        directory = start.resolve(strict=True)
+    except OSError as error:
+        raise NotAWorkspaceError(f"{start} does not exist") from error
+    for candidate in (directory, *directory.parents):
+        if (candidate / NAME).exists():
+            return opened(candidate)
+    raise NotAWorkspaceError(f"{directory} is in no workspace: run `mlamd init` in the project's directory")
+
+
+def opened(root: Path) -> Workspace:
+    """Return the workspace at ``root``, whose ``.mlamd`` exists; checks its format."""
+    mark = root / NAME
+    store = mark
+    if mark.is_file():
+        text = mark.read_text(encoding="utf-8", errors="surrogateescape").strip()
+        store = Path(text)
+        if not text or not store.is_absolute() or not store.is_dir():
+            raise StoreDamagedError(
+                f"{mark} names the store {text!r}, which is not there: put it back, or remove {mark}"
+            )
+    try:
+        stored = (store / "format").read_text(encoding="ascii").strip()
+    except FileNotFoundError as error:
+        raise StoreDamagedError(
+            f"{store} is no store of mlamd (no file `format`): move it away, then `mlamd init`"
+        ) from error
+    except PermissionError as error:
+        raise AccessError(f"no permission to read {store}: check its owner") from error
+    if not stored.isdigit():
+        raise StoreDamagedError(f"{store}/format holds {stored!r} instead of a number: restore the store")
+    if int(stored) > FORMAT:
+        raise StoreTooNewError(f"{store} has format {stored}, this mlamd knows {FORMAT}: upgrade mlamd")
+    return Workspace(root, store)
+
+
+def state_home() -> Path:
+    """Return ``$XDG_STATE_HOME/mlamd`` (XDG Base Directory Specification)."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "state") / "mlamd"
+
+
+def create(root: Path, store: Path | None = None, mount_table: str | None = None) -> tuple[Workspace, bool]:
+    """Make ``root`` a workspace; return it, and whether the store had to go elsewhere.
+
+    An existing workspace is returned as it is. On a network file system the store goes below
+    ``state_home()``; raises ``StoreLocationError`` where that is on a network too.
+    """
+    try:
+        root = root.resolve(strict=True)
+    except OSError as error:
+        raise NotAWorkspaceError(f"{root} does not exist: create the directory first") from error
+    if not root.is_dir():
+        raise NotAWorkspaceError(f"{root} is not a directory")
+    if (root / NAME).exists():
+        return opened(root), False
+    elsewhere = store is not None or is_network(root, mount_table)
+    if elsewhere:
+        if store is None:
+            store = state_home() / hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()
+        store = Path(os.path.abspath(store))
+    else:
+        store = root / NAME
+    try:
+        store.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if is_network(store, mount_table):
+            raise StoreLocationError(
+                f"{store} is on a network file system, where a database is not safe: "
+                "name a local directory with --store"
+            )
+        (store / "sync").mkdir(mode=0o700, exist_ok=True)
+        (store / "format").write_text(f"{FORMAT}\n", encoding="ascii")
+        if elsewhere:
+            (root / NAME).write_text(f"{store}\n", encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise StoreLocationError(f"cannot make the store {store}: {error.strerror or error}") from error
+    return Workspace(root, store), elsewhere

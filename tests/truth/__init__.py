@@ -1,0 +1,1 @@
+"""What the kernel saw against what mlamd recorded: ``python -m tests.truth``."""
