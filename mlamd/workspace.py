@@ -63,10 +63,16 @@ def find(start: Path) -> Workspace:
     """Return the workspace that holds ``start``; raises ``NotAWorkspaceError``."""
     try:
         directory = start.resolve(strict=True)
+    except PermissionError as error:
+        raise AccessError(f"no permission to enter {start}: check its owner and mode") from error
     except OSError as error:
         raise NotAWorkspaceError(f"{start} does not exist") from error
     for candidate in (directory, *directory.parents):
-        if (candidate / NAME).exists():
+        try:
+            found = (candidate / NAME).exists()
+        except PermissionError as error:
+            raise AccessError(f"no permission to look into {candidate}: check its owner and mode") from error
+        if found:
             return opened(candidate)
     raise NotAWorkspaceError(f"{directory} is in no workspace: run `mlamd init` in the project's directory")
 
@@ -75,26 +81,31 @@ def opened(root: Path) -> Workspace:
     """Return the workspace at ``root``, whose ``.mlamd`` exists; checks its format."""
     mark = root / NAME
     store = mark
-    if mark.is_file():
-        text = mark.read_text(encoding="utf-8", errors="surrogateescape").strip()
-        store = Path(text)
-        if not text or not store.is_absolute() or not store.is_dir():
-            raise StoreDamagedError(
-                f"{mark} names the store {text!r}, which is not there: put it back, or remove {mark}"
-            )
     try:
-        stored = (store / "format").read_text(encoding="ascii").strip()
-    except FileNotFoundError as error:
+        if mark.is_file():
+            store = _named(mark)
+        stored = (store / "format").read_text(encoding="ascii", errors="replace").strip()
+    except PermissionError as error:
+        raise AccessError(f"no permission to read {store}: check its owner") from error
+    except OSError as error:
         raise StoreDamagedError(
             f"{store} is no store of mlamd (no file `format`): move it away, then `mlamd init`"
         ) from error
-    except PermissionError as error:
-        raise AccessError(f"no permission to read {store}: check its owner") from error
-    if not stored.isdigit():
+    if not (stored.isascii() and stored.isdigit()):
         raise StoreDamagedError(f"{store}/format holds {stored!r} instead of a number: restore the store")
     if int(stored) > FORMAT:
         raise StoreTooNewError(f"{store} has format {stored}, this mlamd knows {FORMAT}: upgrade mlamd")
     return Workspace(root, store)
+
+
+def _named(mark: Path) -> Path:
+    text = mark.read_text(encoding="utf-8", errors="surrogateescape").strip()
+    store = Path(text)
+    if not text or "\0" in text or not store.is_absolute() or not store.is_dir():
+        raise StoreDamagedError(
+            f"{mark} names the store {text!r}, which is not there: put it back, or remove {mark}"
+        )
+    return store
 
 
 def state_home() -> Path:

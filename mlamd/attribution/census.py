@@ -28,6 +28,7 @@ class Census:
         if process is None:
             parent = self._processes.get(facts.parent) if facts.parent is not None else None
             process = Process(facts, parent, observation.at_ns)
+            process.begun_ns = max(facts.started_ns, self._last_poll_ns)
             self._processes[facts.key] = process
             return
         if (facts.argv, facts.executable) != (process.facts.argv, process.facts.executable):

@@ -14,10 +14,13 @@ from mlamd.model.evidence import Grade
 from mlamd.model.processes import concerns
 
 SLACK_NS = 20_000_000
-"""How late inotify's events may be stamped, and how coarse start times are."""
+"""How late inotify's events may be stamped, at the most."""
 
 LATE_NS = 250_000_000
-"""How long ago a process may have ended and still be the best guess."""
+"""How long ago a process may have ended and still be the best guess, if nobody else was there."""
+
+FRESH_NS = 15_000_000
+"""A process this young has hardly begun: start times are coarse (10 ms), and programs take time to load."""
 
 
 def arguments(process: Process) -> frozenset[bytes]:
@@ -50,16 +53,16 @@ class Inference:
         """Return who may have done it, all with the same grade; empty if nobody is known."""
         alive = [process for process in processes if self._was_there(process, access)]
         chosen = self._holders(access, alive, absolute) or self._others(access, alive, absolute)
-        leaves = _leaves(chosen)
+        leaves = _leaves(chosen, access)
         steps = {id(_unit(process)) for process in leaves}
         if len(steps) == 1:
             return [(leaves[0], Grade.INFERRED)]
         return [(process, Grade.AMBIGUOUS) for process in leaves]
 
     def _was_there(self, process: Process, access: Access) -> bool:
-        if process.role in {Role.OWN, Role.ANCHOR}:
+        if process.role in {Role.RECORDER, Role.ANCHOR}:
             return False
-        if process.facts.started_ns > access.to_ns:
+        if process.begun_ns > access.to_ns:
             return False
         if process.gone_ns is not None and process.gone_ns + LATE_NS < access.earliest_ns:
             return False
@@ -90,11 +93,37 @@ class Inference:
         if named:
             jobs = [process for process in named if process.role is not Role.SHELL]
             return jobs or named
-        for roles in ({Role.JOB, Role.NOTEBOOK, Role.VCS}, {Role.EDITOR}, {Role.SHELL}):
+        for roles in _RANKS:
             ranked = [process for process in awake if process.role in roles]
             if ranked:
-                return ranked
+                return _settled(ranked, access)
         return []
+
+
+_RANKS = ({Role.JOB, Role.NOTEBOOK, Role.VCS}, {Role.EDITOR}, {Role.SHELL}, {Role.MLAMD})
+
+
+def _ancestors(process: Process) -> set[int]:
+    above: set[int] = set()
+    node = process.parent
+    while node is not None and not node.role.anchors:
+        above.add(id(node))
+        node = node.parent
+    return above
+
+
+def _settled(ranked: list[Process], access: Access) -> list[Process]:
+    """Leave out who had hardly begun, if somebody older was there who did not start it.
+
+    Of a program that ends and the next one that begins in the same moment, it was the first.
+    """
+    old = [process for process in ranked if process.begun_ns + FRESH_NS <= access.to_ns]
+    if not old or len(old) == len(ranked):
+        return ranked
+    kept = {id(process) for process in old}
+    return [
+        process for process in ranked if id(process) in kept or not kept - _ancestors(process) - {id(process)}
+    ]
 
 
 def _unit(process: Process) -> object:
@@ -102,14 +131,20 @@ def _unit(process: Process) -> object:
     return process.owner
 
 
-def _leaves(chosen: list[Process]) -> list[Process]:
-    """Leave out who waits for another candidate: the ancestors of candidates."""
+def _leaves(chosen: list[Process], access: Access) -> list[Process]:
+    """Leave out who waits for another candidate: the ancestors of candidates.
+
+    A descendant that had ended by the time of the access waits for nobody: then it was the ancestor.
+    """
     if len(chosen) < 2:
         return chosen
-    above: set[int] = set()
-    for process in chosen:
-        node = process.parent
-        while node is not None and not node.role.anchors:
-            above.add(id(node))
-            node = node.parent
-    return [process for process in chosen if id(process) not in above] or chosen
+    everybody = {id(process) for process in chosen}
+    living = [
+        process
+        for process in chosen
+        if process.gone_ns is None
+        or process.gone_ns >= access.from_ns
+        or everybody.isdisjoint(_ancestors(process))
+    ]
+    above = set().union(*(_ancestors(process) for process in living))
+    return [process for process in living if id(process) not in above] or chosen

@@ -21,13 +21,15 @@ class Role(Enum):
     """An editor, IDE or file manager: an anchor whose own writes are edits."""
     VCS = "vcs"
     """A version control program."""
-    OWN = "own"
-    """A process of mlamd: an anchor that never touches a file in the record."""
+    MLAMD = "mlamd"
+    """A command of mlamd (the demo): an anchor whose own writes are edits."""
+    RECORDER = "recorder"
+    """The recorder itself, which touches no file of the record."""
 
     @property
     def anchors(self) -> bool:
         """True if the children of such a process are roots of runs."""
-        return self in {Role.SHELL, Role.ANCHOR, Role.EDITOR, Role.OWN}
+        return self in {Role.SHELL, Role.ANCHOR, Role.EDITOR, Role.MLAMD, Role.RECORDER}
 
 
 SHELLS = frozenset({"bash", "sh", "zsh", "fish", "dash", "ksh", "mksh", "tcsh", "csh", "ash", "nu", "xonsh"})
@@ -107,8 +109,10 @@ def _interactive(facts: ProcessFacts) -> bool:
 def role_of(facts: ProcessFacts) -> Role:
     """Judge one program image."""
     if facts.own:
-        return Role.OWN
+        return Role.RECORDER
     name = program(facts)
+    if _is_mlamd(facts.argv):
+        return Role.MLAMD
     if name in SHELLS:
         return Role.SHELL if _interactive(facts) else Role.JOB
     if facts.key.pid == 1 or name in ANCHORS or facts.name in ANCHORS:
@@ -127,6 +131,13 @@ def role_of(facts: ProcessFacts) -> Role:
     return Role.JOB
 
 
+def _is_mlamd(argv: tuple[str, ...]) -> bool:
+    names = [os.path.basename(word) for word in argv[:3]]
+    if not names or "python" not in names[0]:
+        return names[:1] == ["mlamd"]
+    return names[1:2] == ["mlamd"] or ("-m" in argv[:5] and "mlamd" in argv[1:6])
+
+
 def _is_daemon(facts: ProcessFacts) -> bool:
     """Say whether a process is set up as daemons are (daemon(7)): own session, no terminal, in ``/``."""
     return facts.session == facts.key.pid and not facts.terminal and facts.cwd == "/"
@@ -139,7 +150,8 @@ KIND_OF_RUN = {
     Role.SHELL: "edit",
     Role.VCS: "vcs",
     Role.ANCHOR: "service",
-    Role.OWN: "service",
+    Role.MLAMD: "edit",
+    Role.RECORDER: "service",
 }
 """The kind of a run by the role of its root."""
 

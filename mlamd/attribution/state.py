@@ -87,6 +87,7 @@ class Process:
     __slots__ = (
         "active",
         "argued",
+        "begun_ns",
         "exit_code",
         "facts",
         "files",
@@ -119,6 +120,8 @@ class Process:
         self.steps: list[StepState] = []
         self.run: RunState | None = None
         self.image_ns = facts.started_ns
+        self.begun_ns = facts.started_ns
+        """The earliest time at which it can have begun: it was not there at the look before."""
         self.owner: Process = self
         self.adopt(facts)
 

@@ -11,7 +11,7 @@ from mlamd.catalog import fold as folding
 from mlamd.catalog.overlay import Empty, Overlay
 from mlamd.catalog.tables import FORMAT, TABLES, key
 from mlamd.errors import StoreDamagedError, StoreTooNewError
-from mlamd.journal.environment import database, open_environment, reading, translate, writing
+from mlamd.journal.environment import Environment
 from mlamd.journal.log import Journal
 from mlamd.model import codec
 from mlamd.model.events import Event
@@ -33,10 +33,7 @@ class _Committed:
     def scan(self, table: str, start: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
         with self._transaction.cursor(db=self._databases[table]) as cursor:
             if reverse:
-                if start and cursor.set_range(start):
-                    found = cursor.prev()
-                else:
-                    found = cursor.last()
+                found = cursor.prev() if start and cursor.set_range(start) else cursor.last()
                 while found:
                     yield bytes(cursor.key()), bytes(cursor.value())
                     found = cursor.prev()
@@ -50,17 +47,8 @@ class Catalog:
 
     def __init__(self, store: Path, *, write: bool = False, directory: str = "catalog") -> None:
         self.directory = store / directory
-        self._environment = open_environment(self.directory, write=write)
-        try:
-            self._databases = {
-                table: database(self._environment, table.encode(), write=write) for table in TABLES
-            }
-        except lmdb.NotFoundError as error:
-            raise StoreDamagedError(
-                f"{self.directory} holds no catalog: run `mlamd verify --rebuild`"
-            ) from error
-        except lmdb.Error as error:
-            raise translate(error, self.directory) from error
+        self._environment = Environment(self.directory, TABLES, write=write)
+        self._databases = {table: self._environment.table(table) for table in TABLES}
         with self.tables() as tables:
             stored = tables.get("meta", _FORMAT_KEY)
         if stored is not None and stored > FORMAT:
@@ -71,7 +59,7 @@ class Catalog:
     @contextmanager
     def tables(self) -> Iterator[Overlay]:
         """Begin one short read transaction; ask one question in it, then leave."""
-        with reading(self._environment, self.directory) as transaction:
+        with self._environment.reading() as transaction:
             yield Overlay(_Committed(transaction, self._databases))
 
     def fold(self, first: int, events: list[Event]) -> int:
@@ -84,7 +72,7 @@ class Catalog:
             self._write(transaction, overlay)
             return following
 
-        return writing(self._environment, self.directory, work, 200 * len(events))
+        return self._environment.writing(work, 200 * len(events))
 
     def _write(self, transaction: lmdb.Transaction, overlay: Overlay) -> None:
         pack = codec.packer().pack
@@ -105,7 +93,7 @@ class Catalog:
 
     def dump(self) -> Iterator[tuple[str, bytes, bytes]]:
         """Yield every table, key and packed row, in order."""
-        with reading(self._environment, self.directory) as transaction:
+        with self._environment.reading() as transaction:
             committed = _Committed(transaction, self._databases)
             for table in TABLES:
                 for place, row in committed.scan(table, b""):
@@ -113,12 +101,11 @@ class Catalog:
 
     def used_bytes(self) -> int:
         """Return the size of the data file in use."""
-        info = self._environment.info()
-        return int((info["last_pgno"] + 1) * 4096)
+        return self._environment.used_bytes()
 
     def check_readers(self) -> int:
         """Free the slots of readers that died; return how many there were."""
-        return int(self._environment.reader_check())
+        return self._environment.check_readers()
 
     def close(self) -> None:
         """Close the environment; a closed catalog must not be used."""
@@ -128,11 +115,15 @@ class Catalog:
 @contextmanager
 def current(store: Path) -> Iterator[Overlay]:
     """Read a store as it is now: the catalog, and over it the journal's tail, folded in memory."""
+    if not (store / "journal" / "data.mdb").exists() and not _was_written(store):
+        yield Overlay(Empty())
+        return
     journal = Journal(store)
     try:
         catalog = Catalog(store)
         try:
             with catalog.tables() as tables:
+                hold_against(journal, folding.watermark(tables))
                 for number, events in journal.blocks(folding.watermark(tables)):
                     folding.fold(tables, number, events)
                 yield tables
@@ -140,6 +131,26 @@ def current(store: Path) -> Iterator[Overlay]:
             catalog.close()
     finally:
         journal.close()
+
+
+def _was_written(store: Path) -> bool:
+    """Say whether anything was ever recorded; a recorder makes the catalog before the journal."""
+    if not (store / "catalog" / "data.mdb").exists():
+        return False
+    catalog = Catalog(store)
+    try:
+        with catalog.tables() as tables:
+            return folding.watermark(tables) > 1
+    finally:
+        catalog.close()
+
+
+def hold_against(journal: Journal, watermark: int) -> None:
+    """Raise ``StoreDamagedError`` if a catalog knows events that its journal has lost."""
+    if watermark > journal.next_number():
+        raise StoreDamagedError(
+            f"{journal.directory} ends before event {watermark - 1}, which was stored: restore it from a copy"
+        )
 
 
 def in_memory(journal: Journal) -> Overlay:

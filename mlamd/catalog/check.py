@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lmdb import verify
-
 from mlamd.catalog import fold
 from mlamd.catalog.catalog import Catalog
-from mlamd.errors import MlamdError, StoreDamagedError, VerifyError
+from mlamd.errors import StoreDamagedError, VerifyError
+from mlamd.journal.environment import find_damage
 from mlamd.journal.log import Journal
 
 FRESH = "catalog.new"
@@ -25,28 +24,31 @@ class Report:
     """True if the live catalog was the same, byte for byte, as the rebuilt one."""
 
 
-def check_files(store: Path) -> None:
-    """Walk both LMDB files page by page, without LMDB; raises ``StoreDamagedError``."""
-    for name in ("journal", "catalog"):
-        data = store / name / "data.mdb"
-        if not data.exists():
-            raise StoreDamagedError(f"{data} is missing: restore it from a copy{_hint(name)}")
-        try:
-            verify.verify(str(data), subdir=False)
-        except (verify.VerifyError, OSError) as error:
-            raise StoreDamagedError(
-                f"{data} is damaged ({error}): restore it from a copy{_hint(name)}"
-            ) from error
+def _quiet(count: int) -> None:
+    del count
 
 
-def _hint(name: str) -> str:
-    return ", or run `mlamd verify --rebuild`" if name == "catalog" else ""
+def is_new(store: Path) -> bool:
+    """Say whether nobody has recorded into this store yet."""
+    return not any((store / name / "data.mdb").exists() for name in ("journal", "catalog"))
 
 
-def check_journal(store: Path, progress: Callable[[int], None] = lambda count: None) -> int:
+def check_file(store: Path, name: str) -> None:
+    """Walk the file ``journal`` or ``catalog`` page by page, without LMDB; raises ``StoreDamagedError``."""
+    data = store / name / "data.mdb"
+    cure = "run `mlamd verify --rebuild`" if name == "catalog" else "restore it from a copy"
+    if not data.exists():
+        raise StoreDamagedError(f"{data} is missing: {cure}")
+    damage = find_damage(data)
+    if damage:
+        raise StoreDamagedError(f"{data} is damaged ({damage}): {cure}")
+
+
+def check_journal(store: Path, progress: Callable[[int], None] = _quiet) -> int:
     """Decode every event and hold the numbers against each other; return how many there are."""
     journal = Journal(store)
     try:
+        counted = journal.next_number()
         expected = 1
         for number, events in journal.blocks():
             if number != expected:
@@ -55,19 +57,21 @@ def check_journal(store: Path, progress: Callable[[int], None] = lambda count: N
             progress(expected - 1)
         if journal.next_number() < expected:
             raise VerifyError(f"{journal.directory} holds more events than it counts")
+        if counted > expected:
+            raise VerifyError(f"events {expected} to {counted - 1} are missing from {journal.directory}")
         return expected - 1
     finally:
         journal.close()
 
 
-def rebuild(store: Path, progress: Callable[[int], None] = lambda count: None) -> Report:
-    """Fold the journal into a fresh catalog beside the live one and compare them.
+def rebuild(store: Path, progress: Callable[[int], None] = _quiet, *, compare: bool = True) -> Report:
+    """Fold the journal into a fresh catalog beside the live one and, unless that is damaged, compare them.
 
     The fresh one stays in ``catalog.new``; ``adopt`` puts it in place. Recording is not disturbed: the
     comparison ends where the live catalog's watermark stood when it began.
     """
     shutil.rmtree(store / FRESH, ignore_errors=True)
-    live = _live(store)
+    live = Catalog(store) if compare else None
     try:
         limit = 0
         if live is not None:
@@ -78,7 +82,7 @@ def rebuild(store: Path, progress: Callable[[int], None] = lambda count: None) -
         try:
             position = 1
             for number, events in journal.blocks():
-                taken = events[: limit - number] if limit else events
+                taken = events[: max(0, limit - number)] if limit else events
                 if not taken:
                     break
                 position = fresh.fold(number, taken)
@@ -94,13 +98,6 @@ def rebuild(store: Path, progress: Callable[[int], None] = lambda count: None) -
     finally:
         if live is not None:
             live.close()
-
-
-def _live(store: Path) -> Catalog | None:
-    try:
-        return Catalog(store)
-    except MlamdError:
-        return None
 
 
 def _same(left: Catalog, right: Catalog) -> bool:

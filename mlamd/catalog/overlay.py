@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from mlamd.catalog.tables import TABLES
+from mlamd.errors import StoreDamagedError
 from mlamd.model import codec
 
 Row = Any
@@ -31,6 +32,7 @@ class Empty:
     def get(self, table: str, key: bytes) -> bytes | None:
         """Return None."""
         del table, key
+        return None
 
     def scan(self, table: str, start: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """Yield nothing."""
@@ -55,7 +57,7 @@ class Overlay:
         if row is not None:
             return row
         packed = self.base.get(table, key)
-        return None if packed is None else codec.unpack(packed)
+        return None if packed is None else _unpacked(table, packed)
 
     def prefixed(self, table: str, prefix: bytes) -> Iterator[tuple[bytes, Row]]:
         """Yield the rows whose key begins with ``prefix``, in order."""
@@ -74,7 +76,7 @@ class Overlay:
     def scan(self, table: str, start: bytes = b"", *, reverse: bool = False) -> Iterator[tuple[bytes, Row]]:
         """Yield keys and rows from ``start`` on, or, in reverse, those before it (b"" for all)."""
         for key, row in self._merged(table, start, reverse=reverse):
-            yield key, (codec.unpack(row.packed) if isinstance(row, _Packed) else row)
+            yield key, (_unpacked(table, row.packed) if isinstance(row, _Packed) else row)
 
     def _merged(self, table: str, start: bytes, *, reverse: bool) -> Iterator[tuple[bytes, Row]]:
         pending = self.pending[table]
@@ -94,6 +96,15 @@ class Overlay:
                 yield key, _Packed(packed)
         for key in ours[position:]:
             yield key, pending[key]
+
+
+def _unpacked(table: str, packed: bytes) -> Row:
+    try:
+        return codec.unpack(packed)
+    except ValueError as error:
+        raise StoreDamagedError(
+            f"a row of the catalog's table {table} is damaged: `mlamd stop`, `mlamd verify --rebuild`"
+        ) from error
 
 
 class _Packed:

@@ -30,15 +30,18 @@ class _Lazy(click.Group):
     """Knows all commands by name and help, and imports only the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        del ctx
         if name not in COMMANDS:
             return None
         command: click.Command = import_module(f"mlamd.cli.{name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -66,9 +69,9 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         mlamd.main(args=arguments, prog_name="mlamd")
     except MlamdError as error:
-        sys.stdout.flush()
-        text = str(error).encode("utf-8", "backslashreplace").decode()
-        click.echo(f"mlamd: {text}", err=True)
+        from mlamd.cli.text import one_line  # noqa: PLC0415  (only where something is wrong)
+
+        click.echo(f"mlamd: {one_line(str(error))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

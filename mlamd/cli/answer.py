@@ -1,6 +1,8 @@
 """What every question does: find the workspace, wait for the recorder, read the store once."""
 
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ import click
 from mlamd.catalog.catalog import current
 from mlamd.daemon import client
 from mlamd.daemon.lock import holder
-from mlamd.errors import NotAnsweringError, NotRunningError
+from mlamd.errors import NotAnsweringError, NotRunningError, StoreDamagedError
 from mlamd.lineage.names import Place
 from mlamd.lineage.view import View
 from mlamd.workspace import Workspace, find
@@ -57,9 +59,41 @@ def question(context: click.Context) -> Iterator[Question]:
     for warning in warnings:
         click.echo(f"mlamd: {warning}", err=True)
     cwd = os.path.realpath(os.fsencode(context.obj or "."))
-    with current(workspace.store) as tables:
-        place = Place(os.fsencode(workspace.root), cwd)
-        yield Question(workspace, View(tables, alive=alive), place, warnings)
+    _stand_aside(workspace)
+    try:
+        with current(workspace.store) as tables:
+            place = Place(os.fsencode(workspace.root), cwd)
+            yield Question(workspace, View(tables, alive=alive), place, warnings)
+    except (LookupError, TypeError, ValueError) as error:
+        raise_damage(workspace.store)
+        raise error from None
+
+
+def raise_damage(store: Path) -> None:
+    """Raise ``StoreDamagedError`` if a file of the store is not sound."""
+    from mlamd.catalog.check import check_file  # noqa: PLC0415  (only where something is wrong)
+
+    for name in ("journal", "catalog"):
+        check_file(store, name)
+
+
+def _stand_aside(workspace: Workspace) -> None:
+    """Answer in a child process, as reading a damaged memory map can kill the process that does it.
+
+    Returns in the child; the parent waits for it, and says what is wrong if the kernel ended it.
+    """
+    if not hasattr(os, "fork"):
+        return
+    sys.stdout.flush()
+    pid = os.fork()
+    if not pid:
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code in {-signal.SIGBUS, -signal.SIGSEGV, -signal.SIGABRT}:
+        raise_damage(workspace.store)
+        raise StoreDamagedError(f"{workspace.store} cannot be read, a file is damaged: run `mlamd verify`")
+    sys.exit(code if code >= 0 else 128 - code)
 
 
 def json_option(function: _F) -> _F:

@@ -41,6 +41,11 @@ def path_fields(path: bytes, name: str = "path") -> dict[str, str]:
     return fields
 
 
+def text_path_fields(path: str, name: str) -> dict[str, str]:
+    """Return a path that is kept as text with surrogate escapes."""
+    return path_fields(path.encode("utf-8", "surrogateescape"), name)
+
+
 def grade_fields(grade: Grade | None) -> dict[str, Any]:
     """Return the evidence of an edge."""
     if grade is None:
@@ -67,7 +72,7 @@ def run_row(run: Run, counts: tuple[int, int] | None = None) -> dict[str, Any]:
     return {
         "id": run.id,
         "command": list(run.command),
-        "cwd": run.cwd,
+        **text_path_fields(run.cwd, "cwd"),
         "kind": run.kind,
         "status": run.status,
         "exit_code": run.exit_code,
@@ -85,8 +90,8 @@ def step_row(view: View, step: Step) -> dict[str, Any]:
         "run": view.run(step.run).id,
         "pid": step.pid,
         "command": list(step.command),
-        "cwd": step.cwd,
-        "executable": step.executable,
+        **text_path_fields(step.cwd, "cwd"),
+        **text_path_fields(step.executable, "executable"),
         "started_ns": step.started_ns,
         "ended_ns": step.ended_ns,
         "exit_code": step.exit_code,

@@ -13,7 +13,14 @@ _HEADER = ("time", "what", "version", "size", "content", "run", "evidence", "pat
 
 @click.command(name="log")
 @click.argument("path", required=False)
-@click.option("-n", "--limit", default=50, show_default=True, help="Show at most this many lines; 0 for all.")
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(0),
+    default=50,
+    show_default=True,
+    help="At most this many; 0 for all.",
+)
 @click.option("-a", "--all", "reads", is_flag=True, help="Show who read the file too.")
 @json_option
 @csv_option

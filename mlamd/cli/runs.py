@@ -14,7 +14,14 @@ _HEADER = ("id", "started", "took", "status", "in", "out", "command")
 
 
 @click.command(name="runs")
-@click.option("-n", "--limit", default=30, show_default=True, help="Show at most this many; 0 for all.")
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(0),
+    default=30,
+    show_default=True,
+    help="At most this many; 0 for all.",
+)
 @click.option("-a", "--all", "everything", is_flag=True, help="Show editors, git and other services too.")
 @json_option
 @csv_option

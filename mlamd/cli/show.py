@@ -60,7 +60,5 @@ def _files(title: str, used: list[Used]) -> None:
     for item in used:
         version = item.version
         times = f", {item.count} times" if item.count > 1 else ""
-        text.say(
-            f"  {text.shown(version.path)}  {version.id}  {text.size(version.size_bytes)}  {text.digest(version)}"
-            f"  {text.evidence(item.grade)}{times}"
-        )
+        content = f"{text.size(version.size_bytes)}  {text.digest(version)}"
+        text.say(f"  {text.shown(version.path)}  {version.id}  {content}  {text.evidence(item.grade)}{times}")

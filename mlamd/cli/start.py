@@ -33,8 +33,8 @@ def command(context: click.Context, foreground: bool, mode: str | None, sensor: 
     from mlamd.daemon.background import say_ready  # noqa: PLC0415
     from mlamd.daemon.foreground import record, set_up_logging  # noqa: PLC0415  (trio, watchdog)
 
-    set_up_logging(workspace, to_terminal=sys.stderr.isatty())
     try:
+        set_up_logging(workspace, to_terminal=sys.stderr.isatty())
         record(workspace, lambda line: say_ready("ready", line))
     except MlamdError as error:
         _log(str(error))

@@ -10,6 +10,21 @@ from mlamd.lineage.view import View
 from mlamd.model.derived import KnownGap
 
 
+UNKNOWN: dict[str, Any] = {
+    "state": "stopped",
+    "mode": None,
+    "sensors": [],
+    "since_ns": None,
+    "pid": None,
+    "events": 0,
+    "waiting": None,
+    "digesting": None,
+    "watched_directories": None,
+    "trouble": "",
+}
+"""What is said of a recorder that does not say it itself."""
+
+
 @click.command(name="status")
 @json_option
 @click.pass_context
@@ -19,16 +34,14 @@ def command(context: click.Context, as_json: bool) -> None:
     from mlamd.daemon.background import state  # noqa: PLC0415
 
     workspace = workspace_of(context)
-    data: dict[str, Any] = {"mode": None, "sensors": [], "since_ns": None, "pid": None} | state(workspace)
-    gaps: list[KnownGap] = []
-    data["events"] = data.get("events", 0)
-    if (workspace.store / "journal" / "data.mdb").exists():
-        with current(workspace.store) as tables:
-            view = View(tables)
-            gaps = list(view.gaps())
-            data["events"] = view.events()
+    data = UNKNOWN | state(workspace)
+    with current(workspace.store) as tables:
+        view = View(tables)
+        gaps = list(view.gaps())
+        data["events"] = view.events()
     data["gaps"] = len(gaps)
-    data["workspace"], data["store"] = str(workspace.root), str(workspace.store)
+    data |= document.text_path_fields(str(workspace.root), "workspace")
+    data |= document.text_path_fields(str(workspace.store), "store")
     if as_json:
         text.say(document.dump("status", data, gaps))
         return
@@ -36,9 +49,9 @@ def command(context: click.Context, as_json: bool) -> None:
 
 
 def _print(data: dict[str, Any], gaps: list[KnownGap]) -> None:
-    text.say(f"workspace  {data['workspace']}")
+    text.say(f"workspace  {text.one_line(data['workspace'])}")
     if data["store"] != f"{data['workspace']}/.mlamd":
-        text.say(f"store      {data['store']}")
+        text.say(f"store      {text.one_line(data['store'])}")
     state = data["state"]
     if state == "running":
         state += f" since {text.when(data['since_ns'])}, pid {data['pid']}"
@@ -47,11 +60,11 @@ def _print(data: dict[str, Any], gaps: list[KnownGap]) -> None:
     text.say(f"recorder   {state}")
     if data["mode"]:
         text.say(f"mode       {data['mode']} ({', '.join(data['sensors'])}; who did what is inferred)")
-        text.say(f"watching   {data.get('watched_directories', 0)} directories")
+        text.say(f"watching   {data['watched_directories']} directories")
     text.say(f"events     {data['events']}")
-    if data.get("digesting"):
+    if data["digesting"]:
         text.say(f"digesting  {data['digesting']} files")
-    if data.get("trouble"):
+    if data["trouble"]:
         text.say(f"trouble    {data['trouble']}")
     text.say(f"gaps       {len(gaps)}")
     for gap in list(reversed(gaps))[:5]:

@@ -20,12 +20,17 @@ _STATUS_COLOUR = {"succeeded": "green", "failed": "red", "killed": "red", "runni
 
 def say(text: str = "") -> None:
     """Print a line; what the terminal cannot show is escaped."""
-    click.echo(text.encode("utf-8", "backslashreplace").decode())
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def shown(path: bytes) -> str:
     """Return a path on one line, whatever bytes it has."""
-    text = path.decode("utf-8", "surrogateescape")
+    return one_line(path.decode("utf-8", "surrogateescape"))
+
+
+def one_line(text: str) -> str:
+    """Return text without anything that would move the cursor or end the line."""
     if text.isprintable():
         return text
     return "".join(_escaped(letter) for letter in text)
@@ -42,7 +47,7 @@ def _escaped(letter: str) -> str:
 def command_line(words: Sequence[str], width: int = 0) -> str:
     """Return a command as one would type it, cut to ``width`` if that is not 0."""
     typed = [os.path.basename(words[0]) or words[0], *words[1:]] if words else []
-    text = "".join(_escaped(letter) for letter in shlex.join(typed))
+    text = one_line(shlex.join(typed))
     return text if not width or len(text) <= width else text[: max(1, width - 1)] + "…"
 
 

@@ -136,7 +136,8 @@ _WORDS = {
 def _dataset(dataset: Dataset) -> str:
     name = text.shown(dataset.directory) or "."
     digest = dataset.digest[:12] if dataset.digest else "no digest"
-    return f"{name}/  ({len(dataset.members)} files, {text.size(dataset.size_bytes)}, {digest}; --files lists them)"
+    size = text.size(dataset.size_bytes)
+    return f"{name}/  ({len(dataset.members)} files, {size}, {digest}; --files lists them)"
 
 
 def print_tree(view: View, graph: Graph, folded: list[Dataset], *, down: bool) -> None:

@@ -1,14 +1,17 @@
 """``mlamd verify``."""
 
 import sys
+from pathlib import Path
 
 import click
 
 from mlamd.catalog import check
+from mlamd.catalog.catalog import Catalog
 from mlamd.cli import document, text
 from mlamd.cli.answer import json_option, workspace_of
 from mlamd.daemon.lock import StoreLock, holder
-from mlamd.errors import StoreDamagedError, VerifyError
+from mlamd.errors import StoreDamagedError, StoreTooNewError, VerifyError
+from mlamd.workspace import Workspace
 
 
 @click.command(name="verify")
@@ -21,17 +24,28 @@ def command(context: click.Context, rebuild: bool, as_json: bool) -> None:
     While a recorder runs, its files change under the check of pages, so that part is left out.
     """
     workspace = workspace_of(context)
-    store = workspace.store
     running = holder(workspace.lock_file) is not None
+    if check.is_new(workspace.store):
+        data = {"events": 0, "rows": 0, "same": True, "rebuilt": False}
+    else:
+        data = _check(workspace, rebuild=rebuild, running=running)
+    if as_json:
+        text.say(document.dump("verify", data, []))
+    else:
+        _print(data, running=running)
+    if not data["same"] and not data["rebuilt"]:
+        raise VerifyError(
+            "the catalog does not follow from the journal: `mlamd stop`, `mlamd verify --rebuild`"
+        )
+
+
+def _check(workspace: Workspace, *, rebuild: bool, running: bool) -> dict[str, int | bool]:
+    store = workspace.store
     if not running:
-        try:
-            check.check_files(store)
-        except StoreDamagedError as error:
-            if not (rebuild and "/catalog/" in str(error)):
-                raise
-            text.say(f"{error}: making it anew")
+        check.check_file(store, "journal")
+    sound = _catalog_is_sound(store, pages=not running, needed=running or not rebuild)
     events = check.check_journal(store, _progress)
-    report = check.rebuild(store, _progress)
+    report = check.rebuild(store, _progress, compare=sound)
     if rebuild and not running:
         lock = StoreLock(workspace.lock_file)
         try:
@@ -40,15 +54,21 @@ def command(context: click.Context, rebuild: bool, as_json: bool) -> None:
             lock.close()
     else:
         check.discard(store)
-    data = {"events": events, "rows": report.rows, "same": report.same, "rebuilt": rebuild and not running}
-    if as_json:
-        text.say(document.dump("verify", data, []))
-    else:
-        _print(data, running=running)
-    if not report.same and not data["rebuilt"]:
-        raise VerifyError(
-            "the catalog does not follow from the journal: `mlamd stop`, `mlamd verify --rebuild`"
-        )
+    return {"events": events, "rows": report.rows, "same": report.same, "rebuilt": rebuild and not running}
+
+
+def _catalog_is_sound(store: Path, *, pages: bool, needed: bool) -> bool:
+    """Say whether the catalog can be read; raises what is wrong with it if it is ``needed``."""
+    try:
+        if pages:
+            check.check_file(store, "catalog")
+        Catalog(store).close()
+    except (StoreDamagedError, StoreTooNewError) as error:
+        if needed:
+            raise
+        click.echo(f"mlamd: {error}; making it anew", err=True)
+        return False
+    return True
 
 
 def _print(data: dict[str, int | bool], *, running: bool) -> None:

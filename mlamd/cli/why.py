@@ -9,7 +9,7 @@ from mlamd.lineage.why import Cause, Why, why
 from mlamd.model.events import Origin
 
 _UNKNOWN = {
-    Origin.EXISTING: "It was there before anybody touched it while recorded; nothing is known of how it was made.",
+    Origin.EXISTING: "It was there before it was first touched while recorded; how it was made is not known.",
     Origin.FOUND: "It was changed while nobody recorded, or unseen; nobody is known to have written it.",
 }
 _MOST = 12
@@ -40,14 +40,14 @@ def _print(answer: Why) -> None:
         text.say(_UNKNOWN.get(version.origin, "Its writer was gone before it could be seen."))
     elif len(answer.causes) > 1:
         text.say(
-            f"One of these {len(answer.causes)} wrote it; they ran at the same time, and it cannot be told which:"
+            f"One of these {len(answer.causes)} wrote it; "
+            "they ran at the same time, and it cannot be told which:"
         )
     for cause in answer.causes:
         _print_cause(cause)
     if answer.derived_from is not None:
-        text.say(
-            f"changed in place, or appended to, from {answer.derived_from.id} {text.digest(answer.derived_from)}"
-        )
+        origin = answer.derived_from
+        text.say(f"changed in place, or appended to, from {origin.id} {text.digest(origin)}")
     text.gaps(answer.gaps)
 
 

@@ -2,13 +2,20 @@
 
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
 
 from mlamd.daemon import client
 from mlamd.daemon.lock import holder
-from mlamd.errors import AlreadyRecordedError, NotAnsweringError, NotRunningError, StartError
+from mlamd.errors import (
+    AlreadyRecordedError,
+    NotAnsweringError,
+    NotRunningError,
+    StartError,
+    StoreDamagedError,
+)
 from mlamd.workspace import Workspace
 
 _READY_S = 120.0
@@ -67,6 +74,8 @@ def _await_ready(process: "subprocess.Popen[bytes]", reading: int, workspace: Wo
         error = StartError(text)
         error.exit_code = code or StartError.exit_code  # type: ignore[misc]
         raise error
+    if code in {-signal.SIGBUS, -signal.SIGSEGV}:
+        raise StoreDamagedError(f"{workspace.store} cannot be read, a file is damaged: run `mlamd verify`")
     raise StartError(f"the recorder ended with status {code} before it was ready: see {workspace.log_file}")
 
 

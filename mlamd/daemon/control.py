@@ -45,23 +45,30 @@ def _allowed(peer: socket.socket | Any) -> bool:
     return uid in {0, os.getuid()}
 
 
-async def serve(recorder: Recorder, listener: socket.socket) -> None:
-    """Answer until cancelled."""
+async def serve(recorder: Recorder, listener: socket.socket, ready: trio.Event) -> None:
+    """Answer until cancelled; who wants to synchronise waits until the recorder is ``ready``."""
     server = trio.SocketListener(trio.socket.from_stdlib_socket(listener))
-    await trio.serve_listeners(partial(_answer, recorder), [server])
+    await trio.serve_listeners(partial(_answer, recorder, ready), [server])
 
 
-async def _answer(recorder: Recorder, stream: trio.SocketStream) -> None:
+async def _answer(recorder: Recorder, ready: trio.Event, stream: trio.SocketStream) -> None:
     async with stream:
         try:
             if not _allowed(stream.socket):
                 return
             with trio.fail_after(60):
                 request = json.loads(await _line(stream))
-                reply = await _reply(recorder, request)
+                reply = await _reply(recorder, ready, request)
                 await stream.send_all(json.dumps(reply).encode() + b"\n")
         except (ValueError, trio.BrokenResourceError, trio.TooSlowError):
             return
+
+
+async def stop(recorder: Recorder, ready: trio.Event) -> None:
+    """Let the recorder take in what has happened until now, and end."""
+    if ready.is_set():
+        await recorder.sync()
+    recorder.stop()
 
 
 async def _line(stream: trio.SocketStream) -> bytes:
@@ -74,14 +81,14 @@ async def _line(stream: trio.SocketStream) -> bytes:
     return data
 
 
-async def _reply(recorder: Recorder, request: Any) -> dict[str, Any]:
+async def _reply(recorder: Recorder, ready: trio.Event, request: Any) -> dict[str, Any]:
     ask = request.get("ask") if isinstance(request, dict) else None
     if ask == "status":
         return recorder.status()
     if ask == "sync":
+        await ready.wait()
         return {"done": await recorder.sync()}
     if ask == "stop":
-        await recorder.sync()
-        recorder.stop()
+        await stop(recorder, ready)
         return {"done": True}
     return {"error": f"unknown request {ask!r}"}

@@ -5,27 +5,43 @@ import logging.handlers
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 
 import trio
 
 from mlamd.daemon import client, control
 from mlamd.daemon.recorder import Recorder, as_error
-from mlamd.errors import StoreDamagedError
+from mlamd.errors import AccessError, StoreDamagedError
 from mlamd.workspace import Workspace
 
 log = logging.getLogger("mlamd")
 _LOG_BYTES = 4 << 20
+_SWITCH_S = 0.0005
+"""How long the sensors' threads wait for the interpreter at most: their stamps are only as good as that."""
 
 
 def set_up_logging(workspace: Workspace, *, to_terminal: bool) -> None:
-    """Log to the store, at most some 8 MB, and to the terminal if there is one to see it."""
+    """Log to the store, at most some 8 MB, and to the terminal if there is one to see it.
+
+    A log that cannot be written later on (a full disk) must not end the recorder: it is left out.
+    """
     log.setLevel(logging.INFO)
-    handlers: list[logging.Handler] = [
-        logging.handlers.RotatingFileHandler(
-            workspace.log_file, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8", errors="surrogateescape"
-        )
-    ]
+    logging.raiseExceptions = False
+    try:
+        handlers: list[logging.Handler] = [
+            logging.handlers.RotatingFileHandler(
+                workspace.log_file,
+                maxBytes=_LOG_BYTES,
+                backupCount=1,
+                encoding="utf-8",
+                errors="surrogateescape",
+            )
+        ]
+    except OSError as error:
+        raise AccessError(
+            f"cannot write {workspace.log_file}: {error.strerror}; check the owner of the store"
+        ) from error
     if to_terminal:
         handlers.append(logging.StreamHandler())
     for handler in handlers:
@@ -52,6 +68,7 @@ def record(workspace: Workspace, on_ready: Callable[[str], None]) -> None:
     it from recording, as ``MlamdError`` where it is an expected failure.
     """
     recorder = Recorder(workspace)
+    sys.setswitchinterval(_SWITCH_S)
     try:
         trio.run(_record, recorder, on_ready)
     except BaseExceptionGroup as group:
@@ -66,8 +83,8 @@ async def _record(recorder: Recorder, on_ready: Callable[[str], None]) -> None:
     ready = trio.Event()
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_signals, recorder)
-            nursery.start_soon(control.serve, recorder, listener)
+            nursery.start_soon(_signals, recorder, ready)
+            nursery.start_soon(control.serve, recorder, listener, ready)
             nursery.start_soon(_announce, recorder, ready, on_ready)
             await recorder.run(ready=ready)
             nursery.cancel_scope.cancel()
@@ -83,15 +100,21 @@ async def _record(recorder: Recorder, on_ready: Callable[[str], None]) -> None:
 
 async def _announce(recorder: Recorder, ready: trio.Event, on_ready: Callable[[str], None]) -> None:
     await ready.wait()
-    line = f"recording {recorder.workspace.root} (watch mode: inotify and process polling; who did what is inferred)"
+    how = "watch mode: inotify and process polling; who did what is inferred"
+    line = f"recording {recorder.workspace.root} ({how})"
     log.info("%s, pid %d, %d directories", line, os.getpid(), recorder.sensor.watched())
     notify("READY=1")
     on_ready(line)
 
 
-async def _signals(recorder: Recorder) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
-        async for number in received:
-            log.info("got signal %d", number)
-            notify("STOPPING=1")
-            recorder.stop()
+async def _signals(recorder: Recorder, ready: trio.Event) -> None:
+    """Stop as ``mlamd stop`` does at the first signal, at once at the second."""
+    async with trio.open_nursery() as nursery:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+            async for number in received:
+                log.info("got signal %d", number)
+                notify("STOPPING=1")
+                if nursery.child_tasks:
+                    recorder.stop()
+                else:
+                    nursery.start_soon(control.stop, recorder, ready)

@@ -1,9 +1,13 @@
 """One recorder a store: a lock that ends with its holder. Source: flock(2)."""
 
+import errno
 import os
+import time
 from pathlib import Path
 
-from mlamd.errors import AccessError, AlreadyRecordedError
+from mlamd.errors import AccessError, AlreadyRecordedError, StoreFullError
+
+_PATIENCE_S = 0.25
 
 
 class StoreLock:
@@ -13,17 +17,31 @@ class StoreLock:
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
         except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise StoreFullError(f"cannot make {path}: the disk is full, free some space") from error
             raise AccessError(
                 f"cannot open {path}: {error.strerror}; check the owner of the store"
             ) from error
-        if not _try_lock(self._descriptor):
+        if not self._locked():
             pid = os.read(self._descriptor, 32).decode("ascii", "replace").strip()
             os.close(self._descriptor)
             raise AlreadyRecordedError(
                 f"this workspace is recorded already, by pid {pid or '?'}: `mlamd status`, `mlamd stop`"
             )
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            raise StoreFullError(f"cannot write {path} ({error.strerror}): free some space") from error
+
+    def _locked(self) -> bool:
+        """Take the lock; ``holder`` in another process may have it for a moment."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while not _try_lock(self._descriptor):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        return True
 
     def close(self) -> None:
         """Let go of the lock."""

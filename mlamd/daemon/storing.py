@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import trio
 
-from mlamd.catalog.catalog import Catalog
-from mlamd.errors import StoreFullError
+from mlamd.catalog.catalog import Catalog, hold_against
+from mlamd.catalog.fold import watermark
+from mlamd.errors import StoreDamagedError, StoreFullError
 from mlamd.journal.log import Journal
 from mlamd.model.events import Event, Gap
 from mlamd.workspace import Workspace
@@ -26,9 +28,12 @@ class Writer:
     """
 
     def __init__(self, workspace: Workspace) -> None:
-        self.journal = Journal(workspace.store, write=True)
         self.catalog = Catalog(workspace.store, write=True)
+        with self.catalog.tables() as tables:
+            folded = watermark(tables)
+        self.journal = _journal(workspace.store, folded)
         self.catalog.catch_up(self.journal)
+        self._committing = trio.Lock()
         self.next_number = self.journal.next_number()
         self.stored = self.next_number - 1
         self._buffer: list[Event] = []
@@ -59,7 +64,14 @@ class Writer:
         self._buffer += events
 
     async def commit(self, *, fold: bool = False, force: bool = False) -> None:
-        """Store what is waiting; fold it into the catalog if that is due or asked for."""
+        """Store what is waiting; fold it into the catalog if that is due or asked for.
+
+        Several tasks may call it; one after the other gets its turn.
+        """
+        async with self._committing:
+            await self._commit(fold=fold, force=force)
+
+    async def _commit(self, *, fold: bool, force: bool) -> None:
         if force or time.monotonic() >= self._retry_at:
             while self._buffer:
                 batch = self._buffer[:MOST_EVENTS]
@@ -67,8 +79,9 @@ class Writer:
                     return
                 del self._buffer[: len(batch)]
         overdue = time.monotonic() - self._folded_at > _FOLD_EVERY_S
-        if self._unfolded and (fold or overdue or len(self._unfolded) >= _FOLD_EVENTS):
-            await trio.to_thread.run_sync(self._fold)
+        due = self._unfolded and (fold or overdue or len(self._unfolded) >= _FOLD_EVENTS)
+        if due and await trio.to_thread.run_sync(self._fold):
+            self.on_folded()
 
     async def _commit_batch(self, batch: list[Event]) -> bool:
         try:
@@ -83,17 +96,17 @@ class Writer:
         self._unfolded += batch
         return True
 
-    def _fold(self) -> None:
+    def _fold(self) -> bool:
         try:
             self._fold_from = self.catalog.fold(self._fold_from, self._unfolded)
         except StoreFullError as error:
             self.trouble = str(error)
-            return
+            return False
         self._unfolded = []
         self._folded_at = time.monotonic()
-        self.on_folded()
         self.journal.check_readers()
         self.catalog.check_readers()
+        return True
 
     def take_dropped(self) -> int:
         """Return how many events were dropped since the last call."""
@@ -104,6 +117,15 @@ class Writer:
         """Close the store."""
         self.catalog.close()
         self.journal.close()
+
+
+def _journal(store: Path, folded: int) -> Journal:
+    """Open the journal; it must hold at least the events that are in the catalog already."""
+    if folded > 1 and not (store / "journal" / "data.mdb").exists():
+        raise StoreDamagedError(f"{store}/journal/data.mdb is missing: restore it from a copy")
+    journal = Journal(store, write=True)
+    hold_against(journal, folded)
+    return journal
 
 
 def gaps_in(events: list[Event]) -> int:

@@ -45,10 +45,14 @@ def file_stat(result: os.stat_result) -> FileStat:
     )
 
 
+def _nobody(path: bytes) -> None:
+    del path
+
+
 class LocalFiles:
     """The machine's files. ``announce`` is told a path before we open it, and why a watch may fire."""
 
-    def __init__(self, announce: Callable[[bytes], None] = lambda path: None) -> None:
+    def __init__(self, announce: Callable[[bytes], None] = _nobody) -> None:
         self._announce = announce
 
     def stat(self, path: bytes) -> FileStat | None:

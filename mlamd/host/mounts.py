@@ -35,7 +35,7 @@ def filesystem_of(path: Path, table: str | None = None) -> str:
         if not separator or len(fields) < 5:
             continue
         point = _unescape(fields[4])
-        inside = point == "/" or real == point or real.startswith(point + "/")
+        inside = point in {"/", real} or real.startswith(point + "/")
         if inside and len(point) >= best:
             best, kind = len(point), right.split(" ", 1)[0]
     return kind

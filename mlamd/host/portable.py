@@ -54,7 +54,7 @@ class PsutilHost:
                     uid=_uid(process),
                     started_ns=int(started * 1e9),
                     name=process.name(),
-                    argv=tuple(_allowed(process, "cmdline", [])),
+                    argv=_argv(process),
                     cwd=str(_allowed(process, "cwd", "")),
                     executable=str(_allowed(process, "exe", "")),
                 )
@@ -94,6 +94,7 @@ class PsutilHost:
     def exit_code(self, key: ProcessKey) -> int | None:
         """Return None: only parents learn how a process ended."""
         del key
+        return None
 
     def wait(self, timeout_s: float) -> tuple[list[ProcessKey], bool]:
         """Wait for ``wake`` or the time; nobody tells us of ends."""
@@ -114,6 +115,11 @@ def _allowed(process: psutil.Process, question: str, otherwise: object) -> objec
         return getattr(process, question)()
     except (psutil.Error, OSError):
         return otherwise
+
+
+def _argv(process: psutil.Process) -> tuple[str, ...]:
+    words = _allowed(process, "cmdline", [])
+    return tuple(words) if isinstance(words, list) else ()
 
 
 def _terminal(process: psutil.Process) -> int:

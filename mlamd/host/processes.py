@@ -68,10 +68,16 @@ class Pulse(NamedTuple):
 
 def process_host() -> ProcessHost:
     """Return the best process table that this machine offers."""
-    if sys.platform == "linux":
-        from mlamd.host.procfs import ProcFs  # noqa: PLC0415  (Linux only)
+    return _proc() if sys.platform == "linux" else _other()
 
-        return ProcFs()
+
+def _proc() -> ProcessHost:
+    from mlamd.host.procfs import ProcFs  # noqa: PLC0415  (Linux only)
+
+    return ProcFs()
+
+
+def _other() -> ProcessHost:
     from mlamd.host.portable import PsutilHost  # noqa: PLC0415  (psutil takes 20 ms to import)
 
     return PsutilHost()

@@ -7,7 +7,9 @@ Layout of the meta page: ``struct MDB_meta`` of mdb.c (LMDB 0.9).
 
 import errno
 import os
+import shutil
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,41 +52,138 @@ def _check_size(data: Path) -> None:
 
 def _check_structure(data: Path) -> None:
     """Walk a file that is shorter than it says: pages that were never used may be missing."""
-    from lmdb import verify  # noqa: PLC0415  (slow to import, and almost never needed)
+    damage = find_damage(data)
+    if damage:
+        raise StoreDamagedError(f"{data} is cut off or overwritten ({damage}): run `mlamd verify`")
+
+
+def find_damage(data: Path) -> str:
+    """Walk a file page by page, without LMDB; return the first fault, "" for a sound file."""
+    from lmdb import verify  # noqa: PLC0415  (slow to import, and seldom needed)
 
     try:
-        verify.verify(str(data), subdir=False)
-    except verify.VerifyError as error:
-        raise StoreDamagedError(f"{data} is cut off or overwritten ({error}): see `mlamd verify`") from error
+        faults: list[str] = verify.verify(str(data), subdir=False)  # type: ignore[no-untyped-call]
+    except (verify.VerifyError, OSError, ValueError, struct.error) as error:
+        return str(error) or type(error).__name__
+    return faults[0] if faults else ""
 
 
-def open_environment(directory: Path, *, write: bool) -> lmdb.Environment:
-    """Open one LMDB environment.
+class Environment:
+    """One open LMDB file with its tables; ``write`` for the process that holds the store's lock.
 
-    Raises ``StoreDamagedError`` for a file that is missing, cut off or not LMDB's, ``AccessError``
-    and ``StoreFullError`` for what the operating system refuses.
+    Threads may share it: while one reads, no other resizes the map, which would end the reading.
     """
-    data = directory / "data.mdb"
-    try:
-        if data.exists():
-            _check_size(data)
-        elif not write:
-            raise StoreDamagedError(f"{data} is missing: restore it from a copy, or run `mlamd start`")
-        else:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return lmdb.open(
-            str(directory),
-            lib_version=LIB_VERSION,
-            map_size=INITIAL_MAP_BYTES if write else 0,
-            max_dbs=24,
-            max_readers=512,
-            readonly=not write,
-            readahead=False,
-            meminit=False,
-            mode=0o600,
-        )
-    except (lmdb.Error, OSError) as error:
-        raise translate(error, directory) from error
+
+    def __init__(self, directory: Path, names: tuple[str, ...], *, write: bool) -> None:
+        self.directory = directory
+        self._write = write
+        self._resizing = threading.RLock()
+        data = directory / "data.mdb"
+        try:
+            if data.exists():
+                _check_size(data)
+            elif not write:
+                raise StoreDamagedError(f"{data} is missing: restore it from a copy")
+            else:
+                _create(directory, names)
+            self._lmdb = _opened(directory, write=write)
+            self._tables = {name: self._lmdb.open_db(name.encode(), create=write) for name in names}
+        except lmdb.NotFoundError as error:
+            raise StoreDamagedError(f"{data} lacks a table ({error}): run `mlamd verify`") from error
+        except (lmdb.Error, OSError) as error:
+            raise translate(error, directory) from error
+
+    def table(self, name: str) -> Any:
+        """Return LMDB's handle of a table."""
+        return self._tables[name]
+
+    @contextmanager
+    def reading(self) -> Iterator[lmdb.Transaction]:
+        """Begin a short read transaction; a map resized by another process is adopted first."""
+        with self._resizing:
+            try:
+                with self._begin() as transaction:
+                    yield transaction
+            except lmdb.Error as error:
+                raise translate(error, self.directory) from error
+
+    def _begin(self) -> lmdb.Transaction:
+        try:
+            return self._lmdb.begin(buffers=False)
+        except lmdb.MapResizedError:
+            self._lmdb.set_mapsize(0)
+        except lmdb.ReadersFullError:
+            self._lmdb.reader_check()
+        return self._lmdb.begin(buffers=False)
+
+    def writing(self, work: Callable[[lmdb.Transaction], _T], need_bytes: int = 0) -> _T:
+        """Run ``work`` in a write transaction, growing the map before and, if need be, after a refusal.
+
+        ``work`` must be repeatable: it is run again from the start after the map has grown.
+        """
+        used = self.used_bytes()
+        if used + 4 * need_bytes + (8 << 20) > self._lmdb.info()["map_size"]:
+            self._grow(used + 4 * need_bytes)
+        while True:
+            try:
+                with self._lmdb.begin(write=True) as transaction:
+                    return work(transaction)
+            except lmdb.MapFullError:
+                self._grow(0)
+            except lmdb.MapResizedError:
+                with self._resizing:
+                    self._lmdb.set_mapsize(0)
+            except (lmdb.Error, OSError) as error:
+                raise translate(error, self.directory) from error
+
+    def _grow(self, at_least: int) -> None:
+        with self._resizing:
+            size: int = self._lmdb.info()["map_size"]
+            while True:
+                size *= 2
+                if size > at_least:
+                    break
+            self._lmdb.set_mapsize(size)
+
+    def used_bytes(self) -> int:
+        """Return the size of the data file in use."""
+        return int((self._lmdb.info()["last_pgno"] + 1) * self._lmdb.stat()["psize"])
+
+    def check_readers(self) -> int:
+        """Free the slots of readers that died; return how many there were."""
+        return int(self._lmdb.reader_check())
+
+    def close(self) -> None:
+        """Close the file; a closed environment must not be used."""
+        self._lmdb.close()
+
+
+def _opened(directory: Path, *, write: bool) -> lmdb.Environment:
+    return lmdb.open(
+        str(directory),
+        lib_version=LIB_VERSION,
+        map_size=INITIAL_MAP_BYTES if write else 0,
+        max_dbs=24,
+        max_readers=512,
+        readonly=not write,
+        readahead=False,
+        meminit=False,
+        mode=0o600,
+    )
+
+
+def _create(directory: Path, names: tuple[str, ...]) -> None:
+    """Make an empty file with its tables aside, then put it in place: readers never see half of it."""
+    making = directory.with_name(f"{directory.name}.making")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(mode=0o700, parents=True)
+    environment = _opened(making, write=True)
+    for name in names:
+        environment.open_db(name.encode())
+    environment.close()
+    directory.mkdir(mode=0o700, exist_ok=True)
+    (making / "data.mdb").replace(directory / "data.mdb")
+    shutil.rmtree(making, ignore_errors=True)
 
 
 def translate(error: Exception, directory: Path) -> MlamdError:
@@ -98,61 +197,3 @@ def translate(error: Exception, directory: Path) -> MlamdError:
     if isinstance(error, lmdb.ReadonlyError | PermissionError | lmdb.LockError) or "ermission denied" in text:
         return AccessError(f"no permission to use {directory}: check its owner and mode ({text})")
     return StoreDamagedError(f"{directory} cannot be read ({text}): run `mlamd verify`")
-
-
-@contextmanager
-def reading(environment: lmdb.Environment, directory: Path) -> Iterator[lmdb.Transaction]:
-    """Begin a short read transaction; a map resized by the writer is adopted first."""
-    try:
-        try:
-            transaction = environment.begin(buffers=False)
-        except lmdb.MapResizedError:
-            environment.set_mapsize(0)
-            transaction = environment.begin(buffers=False)
-        except lmdb.ReadersFullError:
-            environment.reader_check()
-            transaction = environment.begin(buffers=False)
-    except lmdb.Error as error:
-        raise translate(error, directory) from error
-    with transaction:
-        yield transaction
-
-
-def writing(
-    environment: lmdb.Environment,
-    directory: Path,
-    work: Callable[[lmdb.Transaction], _T],
-    need_bytes: int = 0,
-) -> _T:
-    """Run ``work`` in a write transaction, growing the map before and, if need be, after a refusal.
-
-    ``work`` must be repeatable: it is run again from the start after the map has grown.
-    """
-    info = environment.info()
-    used = (info["last_pgno"] + 1) * 4096
-    if used + 4 * need_bytes + (8 << 20) > info["map_size"]:
-        _grow(environment, used + 4 * need_bytes)
-    while True:
-        try:
-            with environment.begin(write=True) as transaction:
-                return work(transaction)
-        except lmdb.MapFullError:
-            _grow(environment, 0)
-        except lmdb.MapResizedError:
-            environment.set_mapsize(0)
-        except (lmdb.Error, OSError) as error:
-            raise translate(error, directory) from error
-
-
-def _grow(environment: lmdb.Environment, at_least: int) -> None:
-    size: int = environment.info()["map_size"]
-    while True:
-        size *= 2
-        if size > at_least:
-            break
-    environment.set_mapsize(size)
-
-
-def database(environment: lmdb.Environment, name: bytes, *, write: bool) -> Any:
-    """Open a named database; in a store that lacks it this raises ``lmdb.NotFoundError``."""
-    return environment.open_db(name, create=write)

@@ -15,11 +15,12 @@ import lmdb
 
 from mlamd.errors import StoreDamagedError, StoreTooNewError
 from mlamd.journal import envelope
-from mlamd.journal.environment import database, open_environment, reading, translate, writing
+from mlamd.journal.environment import Environment
 from mlamd.model.events import Event
 
 FORMAT = 1
 BLOCK_EVENTS = 4096
+_TABLES = ("events", "meta")
 _NUMBER = struct.Struct(">Q")
 
 
@@ -28,24 +29,17 @@ class Journal:
 
     def __init__(self, store: Path, *, write: bool = False) -> None:
         self.directory = store / "journal"
-        self._environment = open_environment(self.directory, write=write)
-        try:
-            self._events = database(self._environment, b"events", write=write)
-            self._meta = database(self._environment, b"meta", write=write)
-        except lmdb.NotFoundError as error:
-            raise StoreDamagedError(f"{self.directory} holds no journal: run `mlamd start` once") from error
-        except lmdb.Error as error:
-            raise translate(error, self.directory) from error
+        self._environment = Environment(self.directory, _TABLES, write=write)
+        self._events = self._environment.table("events")
+        self._meta = self._environment.table("meta")
         self._check_format(write=write)
 
     def _check_format(self, *, write: bool) -> None:
-        with reading(self._environment, self.directory) as transaction:
+        with self._environment.reading() as transaction:
             stored = transaction.get(b"format", db=self._meta)
         if stored is None and write:
-            writing(
-                self._environment,
-                self.directory,
-                lambda transaction: transaction.put(b"format", str(FORMAT).encode(), db=self._meta),
+            self._environment.writing(
+                lambda transaction: transaction.put(b"format", str(FORMAT).encode(), db=self._meta)
             )
         elif stored is not None and int(stored) > FORMAT:
             raise StoreTooNewError(
@@ -54,7 +48,7 @@ class Journal:
 
     def next_number(self) -> int:
         """Return the number that the next event will get."""
-        with reading(self._environment, self.directory) as transaction:
+        with self._environment.reading() as transaction:
             stored = transaction.get(b"next", db=self._meta)
         return 1 if stored is None else int(_NUMBER.unpack(stored)[0])
 
@@ -72,7 +66,7 @@ class Journal:
                     raise StoreDamagedError(f"event {number} of {self.directory} exists already")
             transaction.put(b"next", _NUMBER.pack(following), db=self._meta)
 
-        writing(self._environment, self.directory, work, sum(len(block) for _, block in blocks))
+        self._environment.writing(work, sum(len(block) for _, block in blocks))
         return following
 
     def blocks(self, start: int = 1) -> Iterator[tuple[int, list[Event]]]:
@@ -83,7 +77,7 @@ class Journal:
         """
         position = start
         while True:
-            with reading(self._environment, self.directory) as transaction:
+            with self._environment.reading() as transaction:
                 found = self._block_at(transaction, position)
             if found is None:
                 return
@@ -99,28 +93,22 @@ class Journal:
 
     def _block_at(self, transaction: lmdb.Transaction, position: int) -> tuple[int, bytes] | None:
         """Find the block that holds the event ``position``, or None behind the end."""
-        try:
-            with transaction.cursor(db=self._events) as cursor:
-                key = _NUMBER.pack(position)
-                if not cursor.set_range(key):
-                    if not cursor.last():
-                        return None
-                elif bytes(cursor.key()) != key and not cursor.prev():
-                    raise StoreDamagedError(
-                        f"{self.directory} does not begin with event 1: see `mlamd verify`"
-                    )
-                return _NUMBER.unpack(cursor.key())[0], bytes(cursor.value())
-        except lmdb.Error as error:
-            raise translate(error, self.directory) from error
+        with transaction.cursor(db=self._events) as cursor:
+            key = _NUMBER.pack(position)
+            if not cursor.set_range(key):
+                if not cursor.last():
+                    return None
+            elif bytes(cursor.key()) != key and not cursor.prev():
+                raise StoreDamagedError(f"{self.directory} does not begin with event 1: see `mlamd verify`")
+            return _NUMBER.unpack(cursor.key())[0], bytes(cursor.value())
 
     def used_bytes(self) -> int:
         """Return the size of the data file in use."""
-        info = self._environment.info()
-        return int((info["last_pgno"] + 1) * 4096)
+        return self._environment.used_bytes()
 
     def check_readers(self) -> int:
         """Free the slots of readers that died; return how many there were."""
-        return int(self._environment.reader_check())
+        return self._environment.check_readers()
 
     def close(self) -> None:
         """Close the environment; a closed journal must not be used."""

@@ -63,8 +63,8 @@ def of_versions(view: View, versions: Iterable[FileVersion]) -> list[KnownGap]:
 def of_runs(view: View, runs: Iterable[Run | Step]) -> list[KnownGap]:
     """Return the gaps that fell into runs, or, of a time with no runs at all, none."""
     stretches = [span(run.started_ns, run.ended_ns) for run in runs]
-    wanted = []
-    for gap in view.gaps():
-        if any(gap.from_ns <= end and gap.to_ns >= start for start, end in stretches):
-            wanted.append(gap)
-    return wanted
+    return [
+        gap
+        for gap in view.gaps()
+        if any(gap.from_ns <= end and gap.to_ns >= start for start, end in stretches)
+    ]

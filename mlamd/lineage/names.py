@@ -2,8 +2,8 @@
 
 ``@-1`` the last run, ``@-2`` the one before; a run's id or a unique prefix of it; ``ID.2`` its second
 step; a path: its newest version; ``PATH@-1`` the one before; ``PATH@2026-11-20T10:00`` what stood there
-then; ``PATH@RUN`` the version that the run wrote, else read; a content digest or a unique prefix of at
-least 6 digits; ``v17`` a version by its id. A path goes before everything else that looks the same.
+then; ``PATH@RUN`` (also ``PATH@@-1``) the version that the run wrote, else read; a content digest or
+a unique prefix of at least 6 digits; ``v17`` a version by its id. A path goes before everything else that looks the same.
 """
 
 import os
@@ -48,6 +48,8 @@ def resolve(view: View, text: str, place: Place) -> Named:
     if version is not None:
         return version
     head, at, tail = text.rpartition("@")
+    if head.endswith("@") and head != "@" and _BACK.match(tail):
+        head, tail = head[:-1], f"@{tail}"
     if at and head:
         version = _path_at(view, head, tail, place)
         if version is not None:
@@ -137,10 +139,9 @@ def parse_time(text: str) -> int | None:
     if not re.match(r"\d{4}-\d{2}", text):
         return None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        return int(datetime.fromisoformat(text).astimezone().timestamp() * 1_000_000_000)
+    except (ValueError, OverflowError):
         return None
-    return int(moment.astimezone().timestamp() * 1_000_000_000)
 
 
 def _run_or_step(view: View, text: str) -> Run | Step | None:

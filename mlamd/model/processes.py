@@ -34,7 +34,7 @@ class ProcessFacts:
     cwd: str
     executable: str
     own: bool = False
-    """True for a process of mlamd itself."""
+    """True for the recorder itself."""
 
 
 @dataclass(frozen=True, slots=True)

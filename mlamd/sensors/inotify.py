@@ -24,8 +24,8 @@ from mlamd.host.clock import Clock
 from mlamd.sensors.signals import Act, Deliver, Signal
 
 _REST_S = 0.001
-_WAITED_NS = 500_000
-"""A read that took longer than this found the queue empty, so that its events are no older."""
+_WAITED_NS = 5_000_000
+"""A read that took longer than this found the queue empty; its events are then no older than this."""
 _BUFFER_BYTES = 1 << 18
 
 _MASK = Mask(

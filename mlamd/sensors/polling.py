@@ -33,19 +33,6 @@ class _Known:
         self.ended = False
 
 
-def is_own(facts: ProcessFacts) -> bool:
-    """Say whether a process is mlamd's: the recorder, a command, the demo."""
-    if facts.key.pid == os.getpid():
-        return True
-    words = facts.argv[:3]
-    names = [os.path.basename(word) for word in words]
-    if names and names[0] == "mlamd":
-        return True
-    if len(names) > 1 and names[1] == "mlamd" and "python" in names[0]:
-        return True
-    return "-m" in words and "mlamd" in facts.argv[1:6] and "python" in (names[0] if names else "")
-
-
 class ProcessPoller:
     """Polls in a thread of its own; ``roots`` are the recorded directories."""
 
@@ -150,7 +137,7 @@ class ProcessPoller:
         self._note(pid, facts)
 
     def _note(self, pid: int, facts: ProcessFacts) -> None:
-        if is_own(facts):
+        if pid == os.getpid():
             facts = replace(facts, own=True)
         known = self._known.get(pid)
         now_ns = self._clock.now_ns()
