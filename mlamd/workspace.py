@@ -5,10 +5,9 @@ store's path, for workspaces on file systems that a database must not live on.
 
 In the store: ``journal/`` and ``catalog/`` (LMDB), ``settings.toml``, ``recorder.log``, ``lock`` (held
 by the recorder; its pid), ``control.sock``, ``alive`` (touched while a recorder lives) and ``sync/``
-(marker files). ``format`` holds the version of this layout.
+(marker files). ``workspace`` holds the workspace's path as of ``init``; ``format`` holds the version of this layout.
 """
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +97,14 @@ def opened(root: Path) -> Workspace:
     return Workspace(root, store)
 
 
+def _claim(store: Path, root: Path) -> None:
+    """Note in the store whose it is; raises ``StoreLocationError`` if it is another workspace's."""
+    note = store / "workspace"
+    if note.exists() and note.read_bytes() != os.fsencode(root):
+        raise StoreLocationError(f"{store} holds the record of another workspace: name a directory of its own")
+    note.write_bytes(os.fsencode(root))
+
+
 def _named(mark: Path) -> Path:
     text = mark.read_text(encoding="utf-8", errors="surrogateescape").strip()
     store = Path(text)
@@ -131,6 +138,8 @@ def create(root: Path, store: Path | None = None, mount_table: str | None = None
     elsewhere = store is not None or is_network(root, mount_table)
     if elsewhere:
         if store is None:
+            import hashlib  # noqa: PLC0415  (loads OpenSSL)
+
             store = state_home() / hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()
         store = Path(os.path.abspath(store))
     else:
@@ -142,6 +151,7 @@ def create(root: Path, store: Path | None = None, mount_table: str | None = None
                 f"{store} is on a network file system, where a database is not safe: "
                 "name a local directory with --store"
             )
+        _claim(store, root)
         (store / "sync").mkdir(mode=0o700, exist_ok=True)
         (store / "format").write_text(f"{FORMAT}\n", encoding="ascii")
         if elsewhere:

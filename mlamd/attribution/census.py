@@ -1,5 +1,6 @@
 """Who is alive: processes as they are seen, replace their image, hold descriptors and end."""
 
+from mlamd.attribution.people import People
 from mlamd.attribution.pipes import Pipes
 from mlamd.attribution.runs import Runs
 from mlamd.attribution.state import Process
@@ -9,12 +10,15 @@ from mlamd.model.processes import ProcessKey
 SETTLE_NS = 60_000_000
 """How long after a process was last seen its late accesses may still come in."""
 
+_KEEP_ENDED_NS = 60_000_000_000
+
 
 class Census:
     """The book of processes."""
 
-    def __init__(self, processes: dict[ProcessKey, Process], runs: Runs, pipes: Pipes) -> None:
-        self._processes = processes
+    def __init__(self, people: People, runs: Runs, pipes: Pipes) -> None:
+        self._people = people
+        self._processes = people.everybody
         self._runs = runs
         self._pipes = pipes
         self._ending: list[Process] = []
@@ -29,17 +33,19 @@ class Census:
             parent = self._processes.get(facts.parent) if facts.parent is not None else None
             process = Process(facts, parent, observation.at_ns)
             process.begun_ns = max(facts.started_ns, self._last_poll_ns)
-            self._processes[facts.key] = process
+            self._people.add(process)
             return
         if (facts.argv, facts.executable) != (process.facts.argv, process.facts.executable):
             self._exec(process, observation)
         else:
             process.adopt(facts)
+            self._people.add(process)
 
     def _exec(self, process: Process, observation: seen.ProcessSeen) -> None:
         """Take in that a process replaced its image, at some time after the look before this one."""
         process.image_ns = max(self._last_poll_ns, process.facts.started_ns)
         process.adopt(observation.facts)
+        self._people.add(process)
         process.step = None
         self._pipes.forget(process)
         process.held_at_ns = None
@@ -67,8 +73,8 @@ class Census:
     def polled(self, observation: seen.ProcessesPolled) -> None:
         """Take in that everybody alive has been looked at."""
         window = (self._last_poll_ns, observation.at_ns)
-        for key, process in self._processes.items():
-            if key in observation.idle or process.gone_ns is not None or process.relevant is False:
+        for key, process in self._people.candidates.items():
+            if key in observation.idle or process.gone_ns is not None:
                 continue
             active = process.active
             if active and active[-1][1] >= window[0]:
@@ -92,11 +98,12 @@ class Census:
                 self._pipes.join_unread(process)
                 self._runs.ended(process)
                 self._pipes.gone(process)
-                self._processes.pop(process.key, None)
+                self._people.drop(process)
             else:
                 waiting.append(process)
         self._ending = waiting
         self._runs.close_finished(self._living())
+        self._runs.forget_ended(before_ns - _KEEP_ENDED_NS)
 
     def _living(self) -> list[Process]:
         return [process for process in self._processes.values() if process.gone_ns is None]

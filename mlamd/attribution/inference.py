@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from mlamd.attribution.roles import Role
 from mlamd.attribution.state import Access, Process
 from mlamd.model.evidence import Grade
-from mlamd.model.processes import concerns
 
 SLACK_NS = 20_000_000
 """How late inotify's events may be stamped, at the most."""
@@ -41,63 +40,52 @@ def arguments(process: Process) -> frozenset[bytes]:
     return process.argued
 
 
-class Inference:
-    """Chooses candidates among processes; ``roots`` are the recorded directories."""
+def candidates(access: Access, processes: Iterable[Process], absolute: bytes) -> list[tuple[Process, Grade]]:
+    """Return who may have done it, all with the same grade; empty if nobody is known."""
+    alive = [process for process in processes if _was_there(process, access)]
+    chosen = _holders(access, alive, absolute) or _others(access, alive, absolute)
+    leaves = _leaves(chosen, access)
+    steps = {id(_unit(process)) for process in leaves}
+    if len(steps) == 1:
+        return [(leaves[0], Grade.INFERRED)]
+    return [(process, Grade.AMBIGUOUS) for process in leaves]
 
-    def __init__(self, roots: tuple[str, ...]) -> None:
-        self._roots = roots
 
-    def candidates(
-        self, access: Access, processes: Iterable[Process], absolute: bytes
-    ) -> list[tuple[Process, Grade]]:
-        """Return who may have done it, all with the same grade; empty if nobody is known."""
-        alive = [process for process in processes if self._was_there(process, access)]
-        chosen = self._holders(access, alive, absolute) or self._others(access, alive, absolute)
-        leaves = _leaves(chosen, access)
-        steps = {id(_unit(process)) for process in leaves}
-        if len(steps) == 1:
-            return [(leaves[0], Grade.INFERRED)]
-        return [(process, Grade.AMBIGUOUS) for process in leaves]
+def _was_there(process: Process, access: Access) -> bool:
+    if process.begun_ns > access.to_ns:
+        return False
+    return process.gone_ns is None or process.gone_ns + LATE_NS >= access.earliest_ns
 
-    def _was_there(self, process: Process, access: Access) -> bool:
-        if process.role in {Role.RECORDER, Role.ANCHOR}:
-            return False
-        if process.begun_ns > access.to_ns:
-            return False
-        if process.gone_ns is not None and process.gone_ns + LATE_NS < access.earliest_ns:
-            return False
-        if process.relevant is None:
-            process.relevant = concerns(process.facts, self._roots)
-        return process.relevant
 
-    def _holders(self, access: Access, alive: list[Process], absolute: bytes) -> list[Process]:
-        begin, end = access.from_ns - SLACK_NS, access.to_ns + SLACK_NS
-        writes = access.kind in {"write", "truncate"}
-        return [
-            process
-            for process in alive
-            if any(
-                begin <= at_ns <= end
-                and any(file.path == absolute and (file.writes if writes else file.reads) for file in files)
-                for at_ns, files in process.files
-            )
-        ]
+def _holders(access: Access, alive: list[Process], absolute: bytes) -> list[Process]:
+    begin, end = access.from_ns - SLACK_NS, access.to_ns + SLACK_NS
+    writes = access.kind in {"write", "truncate"}
+    return [
+        process
+        for process in alive
+        if any(
+            begin <= at_ns <= end
+            and any(file.path == absolute and (file.writes if writes else file.reads) for file in files)
+            for at_ns, files in process.files
+        )
+    ]
 
-    def _others(self, access: Access, alive: list[Process], absolute: bytes) -> list[Process]:
-        begin, end = access.from_ns - SLACK_NS, access.to_ns
-        there = [
-            process for process in alive if process.gone_ns is None or process.gone_ns >= access.earliest_ns
-        ] or alive
-        awake = [process for process in there if process.ran_within(begin, end)]
-        named = [process for process in awake if absolute in arguments(process)]
-        if named:
-            jobs = [process for process in named if process.role is not Role.SHELL]
-            return jobs or named
-        for roles in _RANKS:
-            ranked = [process for process in awake if process.role in roles]
-            if ranked:
-                return _settled(ranked, access)
-        return []
+
+def _others(access: Access, alive: list[Process], absolute: bytes) -> list[Process]:
+    begin, end = access.from_ns - SLACK_NS, access.to_ns
+    there = [
+        process for process in alive if process.gone_ns is None or process.gone_ns >= access.earliest_ns
+    ] or alive
+    awake = [process for process in there if process.ran_within(begin, end)]
+    named = [process for process in awake if absolute in arguments(process)]
+    if named:
+        jobs = [process for process in named if process.role is not Role.SHELL]
+        return jobs or named
+    for roles in _RANKS:
+        ranked = [process for process in awake if process.role in roles]
+        if ranked:
+            return _settled(ranked, access)
+    return []
 
 
 _RANKS = ({Role.JOB, Role.NOTEBOOK, Role.VCS}, {Role.EDITOR}, {Role.SHELL}, {Role.MLAMD})

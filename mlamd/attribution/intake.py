@@ -8,6 +8,7 @@ from mlamd.attribution.places import Places
 from mlamd.attribution.state import Access, Open, PathState, Process
 from mlamd.attribution.versions import Versions
 from mlamd.model import observations as seen
+from mlamd.model.processes import HeldFile
 
 _TRUNCATE_NS = 20_000_000
 _QUIET_NS = 200_000_000
@@ -36,10 +37,11 @@ class Intake:
         state = self._versions.path(path)
         stat, at_ns, process = observation.stat, observation.at_ns, observation.process
         if process is not None:
-            opened = Open(at_ns, stat, truncated=bool(observation.writes and not observation.reads))
+            emptied = stat.size_bytes == 0 if stat is not None else not observation.reads
+            opened = Open(at_ns, stat, truncated=bool(observation.writes) and emptied, key=process)
             if observation.writes:
                 state.opens.append(opened)
-            if observation.reads:
+            if observation.reads and not opened.truncated:
                 self._pass_on(Access("read", path, at_ns, at_ns, stat, opened, process=process))
             return
         truncated = at_ns - state.stray_ns < _TRUNCATE_NS or (stat is not None and stat.size_bytes == 0)
@@ -54,18 +56,11 @@ class Intake:
         mark, stat = observation.source_mark, observation.stat
         if source is None or mark is None or not bytecode.names(mark, stat):
             return
-        if observation.writes:
+        if observation.writes or self._places.noise.sort(source) is not Sort.LINEAGE:
             return
         at_ns = observation.at_ns
         opened = Open(at_ns, stat, truncated=False, since_ns=observation.since_ns or at_ns)
         self._pass_on(Access("read", source, at_ns, at_ns, stat, opened, process=observation.process))
-
-    def accessed(self, observation: seen.FileRead) -> None:
-        """Take in that content was read."""
-        path = self._places.relative(observation.path)
-        state = self._versions.touched(path) if path is not None else None
-        if state is not None and state.opens:
-            state.opens[-1].accessed = True
 
     def modified(self, observation: seen.FileModified) -> None:
         """Take in that content was changed."""
@@ -87,7 +82,9 @@ class Intake:
         if observation.process is not None and not observation.wrote:
             return
         state = self._versions.path(path)
-        opened = _match(state.opens, observation.wrote)
+        opened = _match(state.opens, observation)
+        if opened is not None:
+            opened.accessed = observation.read
         at_ns = observation.at_ns
         from_ns = at_ns if opened is None else opened.at_ns
         if not observation.wrote:
@@ -155,7 +152,7 @@ class Intake:
             state = self._versions.touched(path) if path is not None else None
             if path is None or state is None:
                 continue
-            opened = next((one for one in state.opens if not one.told), None)
+            opened = next((one for one in state.opens if _may_be(one, file)), None)
             if opened is None or any(one.told for one in state.opens):
                 continue
             opened.told = True
@@ -179,12 +176,20 @@ class Intake:
         return found
 
 
-def _match(opens: list[Open], wrote: bool) -> Open | None:
-    """Take the open that a close ends: of writers the one that emptied the file, else the oldest."""
-    if not opens:
-        return None
-    if wrote:
-        for index, opened in enumerate(opens):
-            if opened.truncated:
-                return opens.pop(index)
-    return opens.pop(0)
+def _may_be(opened: Open, file: HeldFile) -> bool:
+    """Say whether an open that nobody is known for may be the one by which a process holds a file."""
+    return not opened.told and opened.key is None and (file.writes or not opened.truncated)
+
+
+def _match(opens: list[Open], closed: seen.FileClosed) -> Open | None:
+    """Take the open that a close ends: the process's own; else of writers the one that emptied the file.
+
+    Who emptied it is no mere reader.
+    """
+    for index, opened in enumerate(opens):
+        if closed.process is not None and opened.key == closed.process:
+            return opens.pop(index)
+    for index, opened in enumerate(opens):
+        if closed.wrote == opened.truncated:
+            return opens.pop(index)
+    return opens.pop(0) if opens else None

@@ -2,16 +2,29 @@
 
 import hashlib
 
-from mlamd.attribution.roles import KIND_OF_RUN, Role
+from mlamd.attribution.roles import KIND_OF_RUN, Role, is_fork
 from mlamd.attribution.state import Process
 
 
 def root_of(process: Process) -> Process:
     """Return the topmost ancestor below the nearest anchor."""
     node = process
-    while node.parent is not None and not node.parent.role.anchors:
+    while node.parent is not None and (not node.parent.role.anchors or _in_subshell(node, node.parent)):
         node = node.parent
     return node
+
+
+def _is_shells_fork(process: Process) -> bool:
+    """Say whether this is an interactive shell's fork: a subshell, or a job that has not called exec yet."""
+    shell = process.parent
+    if shell is None or shell.role is not Role.SHELL or process.role is not Role.SHELL:
+        return False
+    return is_fork(process.facts, shell.facts) and process.facts.group != shell.facts.group
+
+
+def _in_subshell(process: Process, parent: Process) -> bool:
+    """Say whether ``parent`` is a subshell; it has no job control, so that its children stay in its group."""
+    return process.facts.group == parent.facts.group and _is_shells_fork(parent)
 
 
 def key_of(process: Process) -> tuple[object, Process]:
@@ -26,6 +39,11 @@ def key_of(process: Process) -> tuple[object, Process]:
     return root.key, root
 
 
+def is_job(key: object) -> bool:
+    """Say whether a run's key is that of a job of an interactive shell."""
+    return isinstance(key, tuple) and key[0] == "job"
+
+
 def public_id(key: object) -> str:
     """Return the id of a run that people use: 16 hexadecimal digits, the same for the same run."""
     return hashlib.blake2b(repr(key).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
@@ -33,4 +51,4 @@ def public_id(key: object) -> str:
 
 def kind_of(root: Process) -> str:
     """Return the kind of a run: ``job``, ``notebook``, ``edit``, ``vcs`` or ``service``."""
-    return KIND_OF_RUN[root.role]
+    return KIND_OF_RUN[Role.JOB if _is_shells_fork(root) else root.role]

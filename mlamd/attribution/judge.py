@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from mlamd.attribution.inference import Inference
+from mlamd.attribution.inference import candidates
 from mlamd.attribution.ledger import Ledger
 from mlamd.attribution.noise import Sort
+from mlamd.attribution.people import People
 from mlamd.attribution.pipes import Pipes
 from mlamd.attribution.places import Places
 from mlamd.attribution.runs import Runs
@@ -12,27 +13,24 @@ from mlamd.attribution.state import Access, Memory, Open, PathState, Process, St
 from mlamd.attribution.versions import Versions
 from mlamd.model import events
 from mlamd.model import observations as seen
-from mlamd.model.events import Actors, Origin
-from mlamd.model.evidence import Grade
+from mlamd.model.events import Actors
+from mlamd.model.evidence import Grade, Origin
 from mlamd.model.files import FileStat
-from mlamd.model.processes import ProcessKey
 
 
 class Judge:
-    """Judges one access after the other; ``processes`` is everybody who is, or was lately, alive."""
+    """Judges one access after the other; ``people`` are those who are, or were lately, alive."""
 
     def __init__(
         self,
         places: Places,
         memory: Memory,
-        inference: Inference,
-        processes: dict[ProcessKey, Process],
+        people: People,
         emit: Callable[[events.Event], None],
     ) -> None:
         self._places = places
         self._memory = memory
-        self._inference = inference
-        self._processes = processes
+        self._people = people
         self._emit = emit
         self.versions = Versions(memory, emit)
         self.runs = Runs(memory, emit, self.versions.name)
@@ -84,13 +82,11 @@ class Judge:
 
     def _actors(self, access: Access) -> list[tuple[Process, Grade]]:
         if access.process is not None:
-            process = self._processes.get(access.process)
+            process = self._people.everybody.get(access.process)
             return [] if process is None else [(process, Grade.OBSERVED)]
         if access.holder is not None:
             return [(access.holder, Grade.INFERRED)]
-        return self._inference.candidates(
-            access, self._processes.values(), self._places.absolute(access.path)
-        )
+        return candidates(access, self._people.candidates.values(), self._places.absolute(access.path))
 
     def _steps(self, access: Access, *, count_unseen: bool = True) -> Actors:
         """Return the steps that did something; nobody known is noted in the ledger."""
@@ -149,7 +145,8 @@ class Judge:
         stat = access.stat
         being_written = state.modified and any(opened is not access.opened for opened in state.opens)
         if being_written and stat is not None and not stat.same_content(state.stat):
-            writer = Access("write", access.path, state.opens[0].at_ns, access.to_ns)
+            first = state.opens[0]
+            writer = Access("write", access.path, first.at_ns, access.to_ns, process=first.key)
             actors = self._steps(writer, count_unseen=False)
             version = self.versions.seal(
                 state, access.from_ns, stat, Origin.PARTIAL, actors, derived=bool(state.version)
@@ -161,21 +158,37 @@ class Judge:
     def _write(self, access: Access) -> None:
         state = self.versions.path(access.path)
         state.closing = max(0, state.closing - 1)
-        unchanged = access.stat is not None and access.stat.same_content(state.stat)
-        if unchanged and not state.modified and (state.writers or not state.sealed_ns):
+        if _unchanged(state, access):
+            return
+        if access.process is not None and self._is_being_written(state):
+            state.hands = _joined(state.hands, self._steps(access))
             return
         opened = access.opened
+        self._note_content_before(state, access)
         derived = self._in_place(state, opened, access)
         if derived and access.process is None and opened is not None and not opened.told:
             found = tuple(self._actors(access))
             self._note_reads(found, opened.bound or state.version, state, opened.at_ns)
-        actors = self._steps(access)
+        actors, state.hands = _joined(state.hands, self._steps(access)), ()
         before = state.version
         version = self.versions.seal(
             state, access.to_ns, access.stat, Origin.WRITTEN, actors, derived=derived
         )
         if before and version != before and not derived and access.process is None:
             self.maybe_appended.add(version)
+
+    def _is_being_written(self, state: PathState) -> bool:
+        """Say whether a living process is known to have the file open for writing."""
+        writers = [self._people.everybody.get(opened.key) for opened in state.opens if opened.key is not None]
+        return any(process is not None and process.gone_ns is None for process in writers)
+
+    def _note_content_before(self, state: PathState, access: Access) -> None:
+        """Make a version of what stood in a file that was opened for appending or for an update."""
+        opened = access.opened
+        if access.process is None or opened is None or opened.truncated or state.hands:
+            return
+        if opened.stat is not None and opened.stat.size_bytes:
+            self.versions.existing(state, opened.stat, opened.at_ns)
 
     def _in_place(self, state: PathState, opened: Open | None, access: Access) -> bool:
         """Say whether the old content flowed into the new: same inode, not emptied at the open.
@@ -195,7 +208,8 @@ class Judge:
 
     def _scan(self, access: Access) -> None:
         state = self.versions.path(access.path)
-        if state.closing or (state.opens and state.modified):
+        superseded = state.sealed_ns > access.to_ns
+        if superseded or state.closing or (state.opens and state.modified):
             return
         if access.stat is not None and access.stat.same_content(state.stat):
             return
@@ -229,8 +243,14 @@ class Judge:
             self._move_one(moved, access.path, access, access.stat)
 
     def _moved_unknown(self, access: Access) -> None:
-        """Give a history to a file without one, if its new name had stood for something known."""
+        """Give a history to a file without one, if its new name had stood for something known.
+
+        One that was written under a name that is noise has no history, and begins one now.
+        """
         if self._places.noise.sort(access.path) is not Sort.LINEAGE or access.stat is None:
+            return
+        if self._places.noise.sort(access.source) is not Sort.LINEAGE:
+            self._arrive(access)
             return
         known = self.versions.peek(access.path)
         if known is not None and known.version and not access.stat.same_content(known.stat):
@@ -242,3 +262,26 @@ class Judge:
             self.versions.remove(state, access.to_ns, actors)
         else:
             self.versions.move(state, self.versions.path(target), access.to_ns, stat, actors)
+
+
+def _unchanged(state: PathState, access: Access) -> bool:
+    """Say whether a close after writing changed nothing.
+
+    Where the sensor does not name modes, the look at the file at its open may have come late; it then
+    counts only against a file that nobody had touched. An empty file may be new.
+    """
+    stat, opened = access.stat, access.opened
+    if stat is None or state.modified or state.hands:
+        return False
+    as_opened = opened is not None and stat.size_bytes > 0 and stat.same_content(opened.stat)
+    if access.process is not None and as_opened:
+        return True
+    if stat.same_content(state.stat):
+        bound = opened is not None and opened.bound == state.version
+        return bound or bool(state.writers) or not state.sealed_ns
+    return as_opened and access.process is None and not state.version
+
+
+def _joined(first: Actors, second: Actors) -> Actors:
+    """Join two lists of steps; each stands once."""
+    return tuple((dict(second) | dict(first)).items())

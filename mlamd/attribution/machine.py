@@ -12,15 +12,14 @@ from collections import deque
 from collections.abc import Callable
 
 from mlamd.attribution.census import SETTLE_NS, Census
-from mlamd.attribution.inference import Inference
 from mlamd.attribution.intake import Intake
 from mlamd.attribution.judge import Judge
 from mlamd.attribution.noise import Noise
+from mlamd.attribution.people import People
 from mlamd.attribution.places import Places
-from mlamd.attribution.state import Access, Memory, Process
+from mlamd.attribution.state import Access, Memory
 from mlamd.model import events
 from mlamd.model import observations as seen
-from mlamd.model.processes import ProcessKey
 
 
 class Attributor:
@@ -33,16 +32,15 @@ class Attributor:
     def __init__(self, root: bytes, memory: Memory, noise: Noise, data_roots: tuple[bytes, ...] = ()) -> None:
         self.places = Places(root, data_roots, noise)
         self._out: list[events.Event] = []
-        processes: dict[ProcessKey, Process] = {}
         roots = tuple(path.decode("utf-8", "surrogateescape").rstrip("/") for path in (root, *data_roots))
-        self._judge = Judge(self.places, memory, Inference(roots), processes, self.emit)
+        people = People(roots)
+        self._judge = Judge(self.places, memory, people, self.emit)
         self._intake = Intake(self.places, self._judge.versions, self._take)
-        self._census = Census(processes, self._judge.runs, self._judge.pipes)
+        self._census = Census(people, self._judge.runs, self._judge.pipes)
         self._held: deque[Access] = deque()
         census, intake, judge = self._census, self._intake, self._judge
         self._handlers: dict[type[seen.Observation], Callable[..., None]] = {
             seen.FileOpened: intake.opened,
-            seen.FileRead: intake.accessed,
             seen.FileModified: intake.modified,
             seen.FileClosed: intake.closed,
             seen.FileMoved: intake.moved,

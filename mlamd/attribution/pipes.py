@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 
+from mlamd.attribution.jobs import is_job
+from mlamd.attribution.roles import Role
 from mlamd.attribution.runs import Runs
 from mlamd.attribution.state import Process
 from mlamd.model import events
-from mlamd.model.evidence import Grade
+from mlamd.model.evidence import Grade, Via
 from mlamd.model.processes import HeldPipe
 
 
@@ -21,16 +23,21 @@ class Pipes:
         self._holders: dict[str, dict[Process, tuple[bool, bool]]] = {}
 
     def held(self, process: Process, pipes: Iterable[HeldPipe], runs: Runs, at_ns: int) -> None:
-        """Take note of what a look at a process's descriptors showed."""
+        """Take note of what a look at a process's descriptors showed.
+
+        The newest look at a channel counts: who makes a pipe holds both ends until the other party has one.
+        """
         if process.role.anchors:
             return
-        fresh = False
+        now: dict[str, tuple[bool, bool]] = {}
         for pipe in pipes:
-            ends = process.pipes.get(pipe.channel, (False, False))
-            joined = (ends[0] or pipe.reads, ends[1] or pipe.writes)
-            if joined != ends:
-                process.pipes[pipe.channel] = joined
-                self._holders.setdefault(pipe.channel, {})[process] = joined
+            ends = now.get(pipe.channel, (False, False))
+            now[pipe.channel] = (ends[0] or pipe.reads, ends[1] or pipe.writes)
+        fresh = False
+        for channel, ends in now.items():
+            if any(ends) and process.pipes.get(channel) != ends:
+                process.pipes[channel] = ends
+                self._holders.setdefault(channel, {})[process] = ends
                 fresh = True
         if fresh:
             self._connect(process, runs, at_ns)
@@ -61,14 +68,19 @@ class Pipes:
         if giver is taker or giver.step in taker.linked:
             return
         taker.linked.add(giver.step)
-        self._emit(events.Flowed(giver.step, taker.step, 0, events.Via.PIPE, Grade.INFERRED))
+        self._emit(events.Flowed(giver.step, taker.step, 0, Via.PIPE, Grade.INFERRED))
         self.touched(source.owner, runs, at_ns)
         self.touched(target.owner, runs, at_ns)
 
     def join_unread(self, process: Process) -> None:
-        """Join the steps of one shell job if nobody could look at this one's descriptors in time."""
-        step, run = process.step, process.run
-        if step is None or run is None or not isinstance(run.key, tuple) or run.key[0] != "job":
+        """Join the steps of one shell job if nobody could look at this one's descriptors in time.
+
+        Only what the interactive shell itself started is one pipeline; a script may have started several.
+        """
+        step, run, shell = process.step, process.run, process.parent
+        if step is None or run is None or shell is None or shell.role is not Role.SHELL:
+            return
+        if not is_job(run.key):
             return
         for other in run.members:
             if other is process or other.step is None or other.parent is not process.parent:
@@ -79,7 +91,7 @@ class Pipes:
             if first.step is None or second.step is None or first.step.step in second.step.linked:
                 continue
             second.step.linked.add(first.step.step)
-            self._emit(events.Flowed(first.step.step, second.step.step, 0, events.Via.JOB, Grade.INFERRED))
+            self._emit(events.Flowed(first.step.step, second.step.step, 0, Via.JOB, Grade.INFERRED))
 
     def forget(self, process: Process) -> None:
         """Forget what a process held before it replaced its image."""

@@ -22,9 +22,9 @@ class Role(Enum):
     VCS = "vcs"
     """A version control program."""
     MLAMD = "mlamd"
-    """A command of mlamd (the demo): an anchor whose own writes are edits."""
+    """A command of mlamd that writes files (the demo): an anchor whose own writes are edits."""
     RECORDER = "recorder"
-    """The recorder itself, which touches no file of the record."""
+    """The recorder itself, or a question to it, which touches no file of the record: an anchor."""
 
     @property
     def anchors(self) -> bool:
@@ -33,7 +33,7 @@ class Role(Enum):
 
 
 SHELLS = frozenset({"bash", "sh", "zsh", "fish", "dash", "ksh", "mksh", "tcsh", "csh", "ash", "nu", "xonsh"})
-_SHELL_OPTIONS_WITH_VALUE = frozenset({"--rcfile", "--init-file", "-O", "+O", "-o", "+o"})
+_SHELL_OPTIONS_WITH_VALUE = frozenset({"--rcfile", "--init-file", "--init-command", "-O", "+O", "-o", "+o"})
 
 ANCHORS = frozenset(
     {"login", "sshd", "sshd-session", "su", "tmux", "tmux: server", "screen", "SCREEN", "zellij", "dtach"}
@@ -56,6 +56,7 @@ ANCHORS = frozenset(
     | {"gitlab-runner", "Runner.Worker", "buildkite-agent", "jenkins-agent", "launchctl", "explorer.exe"}
 )
 _SERVER_WORDS = ("jupyter-lab", "jupyter-notebook", "jupyter-server", "jupyterhub", "airflow", "celery")
+_SERVER_MODULES = ("jupyterlab", "notebook", "jupyter_server", *_SERVER_WORDS)
 EDITORS = frozenset(
     {"vi", "vim", "nvim", "view", "vimdiff", "emacs", "emacsclient", "nano", "pico", "micro", "hx", "helix"}
     | {
@@ -96,10 +97,8 @@ def _interactive(facts: ProcessFacts) -> bool:
     for word in words:
         if word in _SHELL_OPTIONS_WITH_VALUE:
             next(words, None)
-        elif word.startswith("--") or word.startswith("+"):
-            continue
-        elif word.startswith("-"):
-            if "c" in word[1:]:
+        elif word.startswith(("-", "+")):
+            if not word.startswith(("--", "+")) and "c" in word:
                 return False
         else:
             return False
@@ -112,23 +111,32 @@ def role_of(facts: ProcessFacts) -> Role:
         return Role.RECORDER
     name = program(facts)
     if _is_mlamd(facts.argv):
-        return Role.MLAMD
+        writes = not _WRITING.isdisjoint(facts.argv[1:8])
+        return Role.MLAMD if writes else Role.RECORDER
     if name in SHELLS:
         return Role.SHELL if _interactive(facts) else Role.JOB
     if facts.key.pid == 1 or name in ANCHORS or facts.name in ANCHORS:
         return Role.ANCHOR
     if name in VCS:
         return Role.VCS
-    if name in EDITORS:
-        return Role.EDITOR
+    return Role.EDITOR if name in EDITORS else _role_by_words(facts)
+
+
+def _role_by_words(facts: ProcessFacts) -> Role:
+    """Judge a program whose name alone does not tell, like an interpreter."""
     head = facts.argv[:4]
     if any(mark in word for word in head for mark in _KERNELS):
         return Role.NOTEBOOK
     if any(mark in word for word in head for mark in _EDITOR_WORDS):
         return Role.EDITOR
-    if any(os.path.basename(word) in _SERVER_WORDS for word in head) or _is_daemon(facts):
+    server = any(os.path.basename(word) in _SERVER_WORDS for word in head)
+    if server or _target(facts) in _SERVER_MODULES or _is_daemon(facts):
         return Role.ANCHOR
     return Role.JOB
+
+
+_WRITING = frozenset({"demo"})
+"""The commands of mlamd that write into a workspace; all others only ask."""
 
 
 def _is_mlamd(argv: tuple[str, ...]) -> bool:
@@ -136,6 +144,23 @@ def _is_mlamd(argv: tuple[str, ...]) -> bool:
     if not names or "python" not in names[0]:
         return names[:1] == ["mlamd"]
     return names[1:2] == ["mlamd"] or ("-m" in argv[:5] and "mlamd" in argv[1:6])
+
+
+def _target(facts: ProcessFacts) -> str:
+    """Return the module or the base name of the script that Python runs, "" for any other program."""
+    if "python" not in program(facts):
+        return ""
+    words = iter(facts.argv[1:])
+    for word in words:
+        if word in {"-m", "-X", "-W"}:
+            value = next(words, "")
+            if word == "-m":
+                return value
+        elif not word.startswith("-"):
+            return os.path.basename(word)
+        elif word == "-c":
+            break
+    return ""
 
 
 def _is_daemon(facts: ProcessFacts) -> bool:
@@ -162,16 +187,25 @@ _WORKER_MARKS = (
     "multiprocessing.semaphore_tracker",
     "loky.backend",
 )
-_LAUNCHERS = ("torchrun", "torch.distributed.run", "torch.distributed.launch", "accelerate", "deepspeed")
+_LAUNCHERS = frozenset(
+    {
+        "torchrun",
+        "torch.distributed.run",
+        "torch.distributed.launch",
+        "accelerate",
+        "accelerate.commands.launch",
+    }
+    | {"deepspeed", "deepspeed.launcher.launch"}
+)
 
 
 def is_worker(child: ProcessFacts, parent: ProcessFacts) -> bool:
     """Say whether a program that was started by exec is plainly its parent's own worker."""
+    if "python" not in program(child):
+        return False
     if any(mark in word for word in child.argv[1:6] for mark in _WORKER_MARKS):
         return True
-    return any(
-        os.path.basename(word) in _LAUNCHERS or word in _LAUNCHERS for word in parent.argv[:4]
-    ) and "python" in program(child)
+    return program(parent) in _LAUNCHERS or _target(parent) in _LAUNCHERS
 
 
 def is_fork(child: ProcessFacts, parent: ProcessFacts) -> bool:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from mlamd.attribution.jobs import key_of, kind_of, public_id
+from mlamd.attribution.jobs import is_job, key_of, kind_of, public_id
 from mlamd.attribution.state import Memory, Process, RunState, StepState
 from mlamd.model import events
-from mlamd.model.evidence import Grade
+from mlamd.model.evidence import Grade, Via
 from mlamd.model.processes import ProcessKey, UnfinishedStep
 
 
@@ -38,6 +38,7 @@ class Runs:
         counters = memory.counters()
         self._last_run, self._last_step = counters[0], counters[1]
         self._by_key: dict[object, RunState] = {}
+        self._past: dict[object, int] = {}
         self._resumable: dict[ProcessKey, list[UnfinishedStep]] = {}
         for row in memory.unfinished():
             self._resumable.setdefault(row.key, []).append(row)
@@ -59,11 +60,19 @@ class Runs:
             step.run.live.add(process.key)
 
     def run_of(self, process: Process) -> RunState:
-        """Return the run of a process; make it if need be."""
+        """Return the run of a process; make it if need be.
+
+        A job that begins after all of its process group had ended has got a recycled number.
+        """
         key, root = key_of(process)
         run = self._by_key.get(key)
-        if run is None:
-            run = self._by_key[key] = self._start_run(key, root)
+        past_ns = run.last_ns if run is not None and run.ended else self._past.get(key)
+        if past_ns is not None and root.facts.started_ns > past_ns:
+            recycled = public_id((key, root.facts.started_ns))
+            run = self._by_key[key] = self._start_run(key, root, recycled)
+            self._past.pop(key, None)
+        elif run is None:
+            run = self._by_key[key] = self._start_run(key, root, public_id(key))
         run.ended = False
         node: Process | None = process
         while node is not None and not (node is not process and node.role.anchors):
@@ -75,8 +84,7 @@ class Runs:
             node = node.parent
         return run
 
-    def _start_run(self, key: object, root: Process) -> RunState:
-        public = public_id(key)
+    def _start_run(self, key: object, root: Process, public: str) -> RunState:
         known = self._memory.run(public)
         if known:
             return RunState(known, public, key)
@@ -104,7 +112,7 @@ class Runs:
         above = _step_above(process)
         if above is not None:
             source, at_ns = above
-            self._emit(events.Flowed(source.step, step.step, at_ns, events.Via.START, Grade.OBSERVED))
+            self._emit(events.Flowed(source.step, step.step, at_ns, Via.START, Grade.OBSERVED))
         self._link_below(step)
         return step
 
@@ -116,9 +124,7 @@ class Runs:
             above = _step_above(other, pending=step)
             if above is not None and above[0] is step and step.step not in other.steps[0].linked:
                 other.steps[0].linked.add(step.step)
-                self._emit(
-                    events.Flowed(step.step, other.steps[0].step, above[1], events.Via.START, Grade.OBSERVED)
-                )
+                self._emit(events.Flowed(step.step, other.steps[0].step, above[1], Via.START, Grade.OBSERVED))
 
     def _resume(self, process: Process) -> StepState | None:
         """Go on with a step of an earlier recorder whose process is still running the same program."""
@@ -165,6 +171,8 @@ class Runs:
         if run is None:
             return
         run.live.discard(process.key)
+        if not is_job(run.key) and process in run.members:
+            run.members.remove(process)
         run.last_ns = max(run.last_ns, at_ns)
         order = (process.facts.started_ns, process.key.pid)
         _, root = key_of(process)
@@ -176,6 +184,7 @@ class Runs:
         if not step.ended:
             step.ended = True
             self._emit(events.StepEnded(step.step, at_ns, exit_code, ranges(step.reads)))
+            step.reads = {}
 
     def close_finished(self, alive: Iterable[Process]) -> None:
         """End the runs that have no living process left."""
@@ -193,6 +202,8 @@ class Runs:
         for key, run in list(self._by_key.items()):
             if run.ended and run.last_ns < before_ns:
                 del self._by_key[key]
+                if isinstance(key, tuple) and key[0] == "job":
+                    self._past[key] = run.last_ns
 
 
 def _stepped(owner: Process, at_ns: int) -> StepState | None:
@@ -208,12 +219,12 @@ def _stepped(owner: Process, at_ns: int) -> StepState | None:
 def _step_above(process: Process, pending: StepState | None = None) -> tuple[StepState, int] | None:
     """Return the step that the first step of a program's data may come from, and until when.
 
-    That is the image that the process ran before, else the nearest ancestor in the run that has
-    touched the workspace, up to the moment when it started the branch that leads here. ``pending`` is
-    a step that its process does not list yet.
+    That is the image that the process ran before (all that it did came before, hence no bound), else
+    the nearest ancestor in the run that has touched the workspace, up to the moment when it started the
+    branch that leads here. ``pending`` is a step that its process does not list yet.
     """
     if process.steps and pending is None:
-        return process.steps[-1], process.image_ns
+        return process.steps[-1], 0
     node, at_ns = process, process.facts.started_ns
     while node.parent is not None and not node.parent.role.anchors:
         node = node.parent

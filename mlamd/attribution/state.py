@@ -99,7 +99,6 @@ class Process:
         "owner",
         "parent",
         "pipes",
-        "relevant",
         "role",
         "run",
         "step",
@@ -133,7 +132,6 @@ class Process:
         """
         self.facts = facts
         self.role: Role = role_of(facts)
-        self.relevant: bool | None = None
         self.argued: frozenset[bytes] | None = None
         parent = self.parent
         ours = (
@@ -164,7 +162,9 @@ class Open:
     told: bool = False
     """True if the reading was judged already, as a process was seen holding the file."""
     accessed: bool = False
-    """True if content was read while it was the newest open of its path."""
+    """True if content is known to have been read before the close."""
+    key: ProcessKey | None = None
+    """Who opened it, for writing, where the sensor says so."""
 
 
 @dataclass(eq=False, slots=True)
@@ -187,7 +187,15 @@ class PathState:
     """When content was changed while nobody was known to have the file open."""
     closing: int = 0
     """Closes after writing that are held and not yet judged."""
-    recent: deque[tuple[int, FileStat | None]] = field(default_factory=lambda: deque(maxlen=4))
+    hands: Actors = ()
+    """Steps that have closed the file after writing while others still had it open."""
+    recent: list[tuple[int, FileStat | None]] = field(default_factory=list)
+    """The last few versions that stood here, the newest at the end."""
+
+    def note(self, version: int, stat: FileStat | None) -> None:
+        """Add to ``recent``."""
+        self.recent.append((version, stat))
+        del self.recent[:-4]
 
 
 @dataclass(eq=False, slots=True)

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from mlamd.attribution.state import Memory, PathState
 from mlamd.model import events
-from mlamd.model.events import Actors, Origin
+from mlamd.model.events import Actors
+from mlamd.model.evidence import Origin
 from mlamd.model.files import FileStat
 
-_MOST_KEPT = 200_000
+_MOST_KEPT = 30_000
 _SAVE_NS = 2_000_000_000
 
 
@@ -50,7 +51,7 @@ class Versions:
                 version, last, stat = self._memory.path(number)
                 state = PathState(path, number, version, last, stat)
                 if version:
-                    state.recent.append((version, stat))
+                    state.note(version, stat)
             else:
                 state = PathState(path, self._new_name(path))
             self._paths[path] = state
@@ -94,7 +95,7 @@ class Versions:
         state.version = state.last = version
         state.stat, state.writers, state.sealed_ns = stat, actors, at_ns
         state.modified, state.stray_ns = False, 0
-        state.recent.append((version, stat))
+        state.note(version, stat)
         return version
 
     def _same_again(self, state: PathState, stat: FileStat, actors: Actors) -> None:
@@ -130,7 +131,7 @@ class Versions:
         target.writers = source.writers or actors
         target.fresh = source.fresh and not replaced
         target.modified, target.opens = source.modified, source.opens
-        target.recent.append((version, stat))
+        target.note(version, stat)
         source.last = 0 if temporary else version
         source.version, source.stat, source.opens = 0, None, []
         source.fresh = source.modified = False
@@ -144,7 +145,7 @@ class Versions:
         self._emit(events.Linked(origin.version, state.name, at_ns))
         state.version = state.last = origin.version
         state.stat, state.writers, state.sealed_ns = stat, origin.writers, origin.sealed_ns
-        state.recent.append((origin.version, stat))
+        state.note(origin.version, stat)
 
     def remove(self, state: PathState, at_ns: int, actors: Actors) -> None:
         """Take note that nothing stands at a path any more."""

@@ -3,18 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lmdb
 
-from mlamd.catalog import fold as folding
 from mlamd.catalog.overlay import Empty, Overlay
+from mlamd.catalog.state import watermark
 from mlamd.catalog.tables import FORMAT, TABLES, key
 from mlamd.errors import StoreDamagedError, StoreTooNewError
 from mlamd.journal.environment import Environment
 from mlamd.journal.log import Journal
 from mlamd.model import codec
-from mlamd.model.events import Event
+
+if TYPE_CHECKING:
+    from mlamd.model.events import Event
 
 _FORMAT_KEY = key(3)
 
@@ -62,8 +64,9 @@ class Catalog:
         with self._environment.reading() as transaction:
             yield Overlay(_Committed(transaction, self._databases))
 
-    def fold(self, first: int, events: list[Event]) -> int:
+    def fold(self, first: int, events: "list[Event]") -> int:
         """Fold events into the tables, in one transaction with the watermark; return the watermark."""
+        from mlamd.catalog import fold as folding  # noqa: PLC0415  (only needed where there is something to fold)
 
         def work(transaction: lmdb.Transaction) -> int:
             overlay = Overlay(_Committed(transaction, self._databases))
@@ -86,7 +89,7 @@ class Catalog:
     def catch_up(self, journal: Journal) -> int:
         """Fold everything that the journal has and the catalog has not; return the watermark."""
         with self.tables() as tables:
-            position = folding.watermark(tables)
+            position = watermark(tables)
         for number, events in journal.blocks(position):
             position = self.fold(number, events)
         return position
@@ -123,9 +126,8 @@ def current(store: Path) -> Iterator[Overlay]:
         catalog = Catalog(store)
         try:
             with catalog.tables() as tables:
-                hold_against(journal, folding.watermark(tables))
-                for number, events in journal.blocks(folding.watermark(tables)):
-                    folding.fold(tables, number, events)
+                hold_against(journal, watermark(tables))
+                fold_rest(tables, journal, watermark(tables))
                 yield tables
         finally:
             catalog.close()
@@ -140,7 +142,7 @@ def _was_written(store: Path) -> bool:
     catalog = Catalog(store)
     try:
         with catalog.tables() as tables:
-            return folding.watermark(tables) > 1
+            return watermark(tables) > 1
     finally:
         catalog.close()
 
@@ -153,9 +155,16 @@ def hold_against(journal: Journal, watermark: int) -> None:
         )
 
 
+def fold_rest(tables: Overlay, journal: Journal, position: int) -> None:
+    """Fold what a journal holds from an event on, in memory."""
+    for number, events in journal.blocks(position):
+        from mlamd.catalog import fold as folding  # noqa: PLC0415  (only needed where there is something to fold)
+
+        folding.fold(tables, number, events)
+
+
 def in_memory(journal: Journal) -> Overlay:
     """Fold a whole journal in memory, for stores whose catalog is damaged, and for tests."""
     tables = Overlay(Empty())
-    for number, events in journal.blocks():
-        folding.fold(tables, number, events)
+    fold_rest(tables, journal, 1)
     return tables

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlamd.catalog import fold
 from mlamd.catalog.catalog import Catalog
+from mlamd.catalog.state import watermark
 from mlamd.errors import StoreDamagedError, VerifyError
 from mlamd.journal.environment import find_damage
 from mlamd.journal.log import Journal
@@ -76,7 +76,7 @@ def rebuild(store: Path, progress: Callable[[int], None] = _quiet, *, compare: b
         limit = 0
         if live is not None:
             with live.tables() as tables:
-                limit = fold.watermark(tables)
+                limit = watermark(tables)
         journal = Journal(store)
         fresh = Catalog(store, write=True, directory=FRESH)
         try:

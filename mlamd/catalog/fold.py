@@ -4,43 +4,17 @@ It is pure: it reads and writes only the overlay that it is given, and the table
 how the events were cut into batches.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from mlamd.catalog.overlay import Overlay
+from mlamd.catalog.state import CLOCK, COUNTERS, WATERMARK, clock, counters, name_hash
 from mlamd.catalog.tables import actor, key, unpack_actor
-from mlamd.model import codec, events
+from mlamd.model import events
 from mlamd.model.evidence import Grade
 from mlamd.model.files import FileStat
 
 RUNS, STEPS, VERSIONS, GAPS, NAMES = range(5)
-_COUNTERS = key(1)
-_CLOCK = key(2)
-WATERMARK = key(0)
-
-
-def name_hash(value: bytes | tuple[str, ...]) -> bytes:
-    """Return the first part of a name's key in ``name_ids``."""
-    return hashlib.blake2b(codec.pack(value), digest_size=8).digest()
-
-
-def counters(tables: Overlay) -> list[int]:
-    """Return the last number given to a run, step, version, gap and name."""
-    row = tables.get("meta", _COUNTERS)
-    return [0, 0, 0, 0, 0] if row is None else row
-
-
-def clock(tables: Overlay) -> int:
-    """Return the time of the newest folded event, in nanoseconds."""
-    row = tables.get("meta", _CLOCK)
-    return 0 if row is None else int(row)
-
-
-def watermark(tables: Overlay) -> int:
-    """Return the number of the next event to fold."""
-    row = tables.get("meta", WATERMARK)
-    return 1 if row is None else int(row)
 
 
 def fold(tables: Overlay, first: int, batch: Iterable[events.Event]) -> int:
@@ -62,8 +36,8 @@ def fold(tables: Overlay, first: int, batch: Iterable[events.Event]) -> int:
         if kind is events.SessionStarted:
             _session_started(tables, position, event)
         position += 1
-    tables.put("meta", _COUNTERS, numbers)
-    tables.put("meta", _CLOCK, latest)
+    tables.put("meta", COUNTERS, numbers)
+    tables.put("meta", CLOCK, latest)
     tables.put("meta", WATERMARK, position)
     return position
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from mlamd.catalog import fold
 from mlamd.catalog.catalog import Catalog
 from mlamd.catalog.overlay import Overlay
+from mlamd.catalog.state import clock, counters, name_hash
 from mlamd.catalog.tables import key, number
 from mlamd.model.files import FileStat
 from mlamd.model.processes import ProcessKey, UnfinishedStep
@@ -13,7 +13,7 @@ from mlamd.model.processes import ProcessKey, UnfinishedStep
 def find_name(tables: Overlay, value: bytes | tuple[str, ...]) -> int:
     """Return the number of a name, or 0."""
     wanted = value if isinstance(value, bytes) else list(value)
-    for place in tables.keys("name_ids", fold.name_hash(value)):
+    for place in tables.keys("name_ids", name_hash(value)):
         if tables.get("names", place[8:]) == wanted:
             return number(place[8:])
     return 0
@@ -81,7 +81,7 @@ class CatalogMemory:
     def clock(self) -> int:
         """Return the time of the newest event, 0 in an empty store."""
         with self._catalog.tables() as tables:
-            return fold.clock(tables)
+            return clock(tables)
 
     def session_open(self) -> bool:
         """Say whether the last recorder left without a word."""
@@ -93,7 +93,7 @@ class CatalogMemory:
     def counters(self) -> list[int]:
         """Return the last numbers of runs, steps, versions, gaps and names."""
         with self._catalog.tables() as tables:
-            return list(fold.counters(tables))
+            return list(counters(tables))
 
     def unfinished(self) -> list[UnfinishedStep]:
         """Return the steps of runs that had not ended."""

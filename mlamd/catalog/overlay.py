@@ -100,7 +100,7 @@ class Overlay:
 
 def _unpacked(table: str, packed: bytes) -> Row:
     try:
-        return codec.unpack(packed)
+        return codec.unpack(packed) if packed else packed
     except ValueError as error:
         raise StoreDamagedError(
             f"a row of the catalog's table {table} is damaged: `mlamd stop`, `mlamd verify --rebuild`"

@@ -1,20 +1,24 @@
 """The machine interface: how things are written in the JSON documents. See docs/reference/json.md."""
 
-import base64
-import json
-from collections.abc import Iterable
-from typing import Any
+from __future__ import annotations
 
-from mlamd.lineage.diff import Change, RunDiff
-from mlamd.lineage.folding import Dataset
-from mlamd.lineage.graph import Graph
-from mlamd.lineage.history import Entry
-from mlamd.lineage.inputs import Used
-from mlamd.lineage.uses import Uses
-from mlamd.lineage.view import View
-from mlamd.lineage.why import Why
-from mlamd.model.derived import FileVersion, KnownGap, Run, Step
+import json
+from typing import TYPE_CHECKING, Any
+
 from mlamd.model.evidence import Grade
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mlamd.lineage.diff import Change, RunDiff
+    from mlamd.lineage.folding import Dataset
+    from mlamd.lineage.graph import Graph
+    from mlamd.lineage.history import Entry
+    from mlamd.lineage.inputs import Used
+    from mlamd.lineage.uses import Uses
+    from mlamd.lineage.view import View
+    from mlamd.lineage.why import Why
+    from mlamd.model.derived import FileVersion, KnownGap, Run, Step
 
 SCHEMA = "mlamd/1"
 
@@ -37,6 +41,8 @@ def path_fields(path: bytes, name: str = "path") -> dict[str, str]:
     try:
         path.decode("utf-8")
     except UnicodeDecodeError:
+        import base64  # noqa: PLC0415  (rarely needed)
+
         fields[f"{name}_b64"] = base64.b64encode(path).decode()
     return fields
 

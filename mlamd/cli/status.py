@@ -9,7 +9,6 @@ from mlamd.cli.answer import json_option, workspace_of
 from mlamd.lineage.view import View
 from mlamd.model.derived import KnownGap
 
-
 UNKNOWN: dict[str, Any] = {
     "state": "stopped",
     "mode": None,

@@ -12,8 +12,7 @@ from mlamd.lineage.folding import Dataset
 from mlamd.lineage.graph import Edge, Graph
 from mlamd.lineage.view import View
 from mlamd.model.derived import FileVersion
-from mlamd.model.events import Origin
-from mlamd.model.evidence import Grade
+from mlamd.model.evidence import Grade, Origin
 
 End = tuple[str, int]
 
@@ -31,8 +30,17 @@ class _Branch:
     """A node below another, with the edge that leads there; folded files share one branch."""
 
     end: End
-    edge: Edge
+    edge: Edge | None
     dataset: Dataset | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A branch that waits to be printed, and what stands before it and before what is below it."""
+
+    branch: _Branch
+    head: str
+    rest: str
 
 
 class _Tree:
@@ -45,9 +53,38 @@ class _Tree:
         for edge in graph.edges.values():
             self.below[edge.source if down else edge.target].append(edge)
         self.shown: set[End] = set()
+        self.nodes = Nodes(view, graph)
+        self.carrying = self._carrying()
 
     def print(self) -> None:
-        self._node(self.graph.focus, None, "", "", None)
+        """Print depth first, with a stack of its own: lineages are deeper than Python's."""
+        waiting = [_Line(_Branch(self._top(), None), "", "")]
+        while waiting:
+            line = waiting.pop()
+            end = line.branch.end
+            branches = self._children(end)
+            again = end in self.shown
+            note = "  (see above)" if again and branches else ""
+            text.say(line.head + self._label(line.branch) + note)
+            if again:
+                continue
+            self.shown.add(end)
+            last = len(branches) - 1
+            waiting += [
+                _Line(
+                    branch,
+                    line.rest + ("└─ " if place == last else "├─ "),
+                    line.rest + ("   " if place == last else "│  "),
+                )
+                for place, branch in reversed(list(enumerate(branches)))
+            ]
+
+    def _top(self) -> End:
+        """Return the focus, or, for a run of one step, that step."""
+        kind, number = self.graph.focus
+        steps = [step for step in self.graph.steps if self.graph.steps[step].run == number]
+        only = kind == "run" and len(steps) == 1 and self.nodes.is_run(steps[0])
+        return ("step", steps[0]) if only else self.graph.focus
 
     def _branches(self, end: End) -> list[_Branch]:
         branches: list[_Branch] = []
@@ -59,65 +96,55 @@ class _Tree:
                 if id(dataset) in seen:
                     continue
                 seen.add(id(dataset))
-            if edge.relation == "started" and not self._carries(other):
+            if edge.relation == "started" and other not in self.carrying:
                 continue
             branches.append(_Branch(other, edge, dataset))
         return sorted(branches, key=self._order)
 
-    def _carries(self, end: End, seen: frozenset[End] = frozenset()) -> bool:
-        """Say whether a file is reached through a step: starting a program alone says nothing."""
-        if end in seen:
-            return False
-        for edge in self.below[end]:
-            other = edge.target if self.down else edge.source
-            if other[0] == "file" or self._carries(other, seen | {end}):
-                return True
-        return False
+    def _carrying(self) -> set[End]:
+        """Return the ends through which a file is reached: starting a program alone says nothing."""
+        above: dict[End, list[End]] = defaultdict(list)
+        for end, edges in self.below.items():
+            for edge in edges:
+                above[edge.target if self.down else edge.source].append(end)
+        waiting = [end for end in above if end[0] == "file"]
+        carrying = set(waiting)
+        while waiting:
+            for end in above[waiting.pop()]:
+                if end not in carrying:
+                    carrying.add(end)
+                    waiting.append(end)
+        return carrying
 
     def _order(self, branch: _Branch) -> tuple[int, bytes]:
         if branch.end[0] == "file":
             return 1, self.graph.files[branch.end[1]].path
         return 0, b"%016d" % branch.end[1]
 
-    def _node(self, end: End, branch: _Branch | None, head: str, rest: str, edge: Edge | None) -> None:
-        again = end in self.shown
-        self.shown.add(end)
-        branches = self._children(end)
-        note = "  (see above)" if again and branches else ""
-        text.say(head + self._label(end, branch, edge) + note)
-        if again:
-            return
-        for place, child in enumerate(branches):
-            last = place == len(branches) - 1
-            self._node(
-                child.end,
-                child,
-                rest + ("└─ " if last else "├─ "),
-                rest + ("   " if last else "│  "),
-                child.edge,
-            )
-
     def _children(self, end: End) -> list[_Branch]:
         if end[0] == "run":
             steps = [number for number, step in self.graph.steps.items() if step.run == end[1]]
-            fake = [Edge(("step", number), end, "started", Grade.OBSERVED) for number in steps]
-            return [_Branch(edge.source, edge) for edge in fake]
+            return [_Branch(("step", number), None) for number in steps]
         return self._branches(end)
 
-    def _label(self, end: End, branch: _Branch | None, edge: Edge | None) -> str:
-        mark = text.evidence(edge.grade) if edge is not None and edge.relation != "started" else ""
-        mark = click.style(mark, fg="yellow" if "ambiguous" in mark else "bright_black")
+    def _label(self, branch: _Branch) -> str:
+        end, edge = branch.end, branch.edge
+        mark = ""
+        if edge is not None and edge.relation != "started":
+            colour = "yellow" if edge.grade is Grade.AMBIGUOUS else "bright_black"
+            mark = "  " + click.style(text.evidence(edge.grade), fg=colour)
         if end[0] == "file":
-            if branch is not None and branch.dataset is not None:
-                return f"{_dataset(branch.dataset)}  {mark}".rstrip()
-            return f"{self._file(self.graph.files[end[1]])}  {mark}".rstrip()
+            if branch.dataset is not None:
+                return _dataset(branch.dataset) + mark
+            return self._file(self.graph.files[end[1]]) + mark
         if end[0] == "run":
             run = self.graph.runs[end[1]]
             return f"run {text.short(run.id)}  {text.command_line(run.command)}"
         step = self.graph.steps[end[1]]
         word = _WORDS.get((edge.relation, edge.via), "") if edge is not None else ""
-        name = f"{word}run {text.step_line(step)}"
-        return f"{click.style(name, bold=True)}  {text.when(step.started_ns)}  {mark}".rstrip()
+        identity = text.short(self.nodes.id(end))
+        name = click.style(f"{word}run {identity}  {text.command_line(step.command)}", bold=True)
+        return f"{name}  {text.when(step.started_ns)}{mark}"
 
     def _file(self, version: FileVersion) -> str:
         note = "" if version.writers else f", {_ORIGIN[version.origin]}"

@@ -6,7 +6,7 @@ from mlamd.cli import document, text
 from mlamd.cli.answer import json_option, question
 from mlamd.lineage.names import resolve_version
 from mlamd.lineage.why import Cause, Why, why
-from mlamd.model.events import Origin
+from mlamd.model.evidence import Origin
 
 _UNKNOWN = {
     Origin.EXISTING: "It was there before it was first touched while recorded; how it was made is not known.",

@@ -35,12 +35,12 @@ def start(workspace: Workspace) -> str:
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "mlamd", "-C", str(workspace.root), "start", "--foreground"]
     environment = {**os.environ, "MLAMD_READY_FD": str(writing)}
-    with open(os.devnull, "r+b") as null:
+    with open(os.devnull, "r+b") as null, open(workspace.log_file, "ab") as log:
         process = subprocess.Popen(
             command,
             stdin=null,
             stdout=null,
-            stderr=null,
+            stderr=log,
             cwd="/",
             env=environment,
             pass_fds=(writing,),

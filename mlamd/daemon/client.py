@@ -5,7 +5,6 @@ Imports nothing heavy: every question on the command line comes through here.
 
 import json
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +35,8 @@ def ask(store: Path, what: str, timeout_s: float = 5.0) -> dict[str, Any]:
 
     Raises ``NotRunningError`` where nobody listens, ``NotAnsweringError`` where nobody answers in time.
     """
+    import socket  # noqa: PLC0415  (only where a recorder runs)
+
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_s)
         try:

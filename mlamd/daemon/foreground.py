@@ -28,6 +28,7 @@ def set_up_logging(workspace: Workspace, *, to_terminal: bool) -> None:
     """
     log.setLevel(logging.INFO)
     logging.raiseExceptions = False
+    log.addHandler(logging.NullHandler())
     try:
         handlers: list[logging.Handler] = [
             logging.handlers.RotatingFileHandler(
@@ -65,8 +66,10 @@ def record(workspace: Workspace, on_ready: Callable[[str], None]) -> None:
     """Record until SIGTERM or SIGINT, ``mlamd stop``, or the end of the workspace.
 
     ``on_ready`` is called once, with the line that says what is recorded and how. Raises what keeps
-    it from recording, as ``MlamdError`` where it is an expected failure.
+    it from recording, as ``MlamdError`` where it is an expected failure. Leaves the current directory,
+    which could not be removed for good, or unmounted, while a process stands in it.
     """
+    os.chdir("/")
     recorder = Recorder(workspace)
     sys.setswitchinterval(_SWITCH_S)
     try:

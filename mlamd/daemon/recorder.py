@@ -45,6 +45,8 @@ log = logging.getLogger("mlamd")
 _ALIVE_EVERY_S = 5.0
 _BATCH_S = 0.004
 _SYNC_S = 10.0
+_BUSY_S, _REST_S = 0.25, 5.0
+"""How long the pump sleeps at most, while digests or the catalog are behind, and when nothing is."""
 IGNORE_FILE = b".mlamdignore"
 
 
@@ -227,7 +229,8 @@ class Recorder:
         """Take in what comes, and commit it in groups."""
         pause_s = max(_BATCH_S, self.settings.commit_every_ms / 1000 / 2)
         while True:
-            with trio.move_on_after(0.5):
+            busy = self.writer.waiting or self.writer.unfolded or self.digester.waiting
+            with trio.move_on_after(_BUSY_S if busy else _REST_S):
                 await self._news.wait()
             await trio.sleep(_BATCH_S)
             await self._drain(commit=False)

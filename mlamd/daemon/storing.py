@@ -7,7 +7,7 @@ from pathlib import Path
 import trio
 
 from mlamd.catalog.catalog import Catalog, hold_against
-from mlamd.catalog.fold import watermark
+from mlamd.catalog.state import watermark
 from mlamd.errors import StoreDamagedError, StoreFullError
 from mlamd.journal.log import Journal
 from mlamd.model.events import Event, Gap

@@ -14,7 +14,7 @@ from typing import Any
 
 from mlamd.errors import StoreDamagedError, StoreTooNewError
 from mlamd.model import codec, events
-from mlamd.model.evidence import Grade
+from mlamd.model.evidence import Grade, Origin, Via
 from mlamd.model.files import FileStat
 
 VERSION = 1
@@ -63,7 +63,7 @@ _DECODERS: dict[tuple[type[Any], str], Callable[[Any], Any]] = {
     (events.Named, "value"): _name,
     (events.StepEnded, "rereads"): _rereads,
     (events.Sealed, "stat"): _stat,
-    (events.Sealed, "origin"): events.Origin,
+    (events.Sealed, "origin"): Origin,
     (events.Sealed, "writers"): _actors,
     (events.WriterAdded, "grade"): Grade,
     (events.Read, "grade"): Grade,
@@ -71,7 +71,7 @@ _DECODERS: dict[tuple[type[Any], str], Callable[[Any], Any]] = {
     (events.Moved, "movers"): _actors,
     (events.Removed, "removers"): _actors,
     (events.Touched, "stat"): _stat,
-    (events.Flowed, "via"): events.Via,
+    (events.Flowed, "via"): Via,
     (events.Flowed, "grade"): Grade,
 }
 

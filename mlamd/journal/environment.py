@@ -31,8 +31,6 @@ _T = TypeVar("_T")
 def _check_size(data: Path) -> None:
     with data.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        if size == 0:
-            return
         first = file.read(_META_BYTES)
         if len(first) < _META_BYTES:
             raise StoreDamagedError(f"{data} is cut off: restore it from a copy, or run `mlamd verify`")

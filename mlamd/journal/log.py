@@ -10,13 +10,15 @@ Tables of the environment ``journal``:
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import lmdb
 
 from mlamd.errors import StoreDamagedError, StoreTooNewError
-from mlamd.journal import envelope
 from mlamd.journal.environment import Environment
-from mlamd.model.events import Event
+
+if TYPE_CHECKING:
+    from mlamd.model.events import Event
 
 FORMAT = 1
 BLOCK_EVENTS = 4096
@@ -49,11 +51,16 @@ class Journal:
     def next_number(self) -> int:
         """Return the number that the next event will get."""
         with self._environment.reading() as transaction:
-            stored = transaction.get(b"next", db=self._meta)
+            return self._next(transaction)
+
+    def _next(self, transaction: lmdb.Transaction) -> int:
+        stored = transaction.get(b"next", db=self._meta)
         return 1 if stored is None else int(_NUMBER.unpack(stored)[0])
 
-    def append(self, events: Sequence[Event], first: int) -> int:
+    def append(self, events: "Sequence[Event]", first: int) -> int:
         """Store events durably from number ``first`` on, in one transaction; return the next number."""
+        from mlamd.journal import envelope  # noqa: PLC0415  (as below)
+
         blocks = [
             (first + start, envelope.encode(events[start : start + BLOCK_EVENTS]))
             for start in range(0, len(events), BLOCK_EVENTS)
@@ -69,7 +76,7 @@ class Journal:
         self._environment.writing(work, sum(len(block) for _, block in blocks))
         return following
 
-    def blocks(self, start: int = 1) -> Iterator[tuple[int, list[Event]]]:
+    def blocks(self, start: int = 1) -> "Iterator[tuple[int, list[Event]]]":
         """Yield (number of the first event, events) for every block that reaches ``start``.
 
         Each block is read in a transaction of its own, so that a long reading does not let the
@@ -78,9 +85,13 @@ class Journal:
         position = start
         while True:
             with self._environment.reading() as transaction:
-                found = self._block_at(transaction, position)
+                found = None
+                if position < self._next(transaction):
+                    found = self._block_at(transaction, position)
             if found is None:
                 return
+            from mlamd.journal import envelope  # noqa: PLC0415  (most questions decode nothing)
+
             number, block = found
             events = envelope.decode(block)
             if number + len(events) <= position:

@@ -1,11 +1,14 @@
 """Which gaps touch an answer: those in whose stretch and scope something of it may have been missed."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from mlamd.lineage.graph import Graph
 from mlamd.lineage.view import View
 from mlamd.model.derived import FileVersion, KnownGap, Run, Step
-from mlamd.model.events import Origin
+from mlamd.model.evidence import Origin
+
+if TYPE_CHECKING:
+    from mlamd.lineage.graph import Graph
 
 _NOW = 1 << 62
 
@@ -41,7 +44,7 @@ def _covers(scope: bytes, paths: set[bytes]) -> bool:
     return scope in paths or any(path.startswith(scope + b"/") for path in paths)
 
 
-def of_graph(view: View, graph: Graph) -> list[KnownGap]:
+def of_graph(view: View, graph: "Graph") -> list[KnownGap]:
     """Return the gaps that touch a graph: while one of its steps ran, or a writer went unseen."""
     stretches = [span(step.started_ns, step.ended_ns) for step in graph.steps.values()]
     for version in graph.files.values():

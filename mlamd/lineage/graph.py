@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 from mlamd.lineage.view import View
 from mlamd.model.derived import FileVersion, Flow, Run, Step
-from mlamd.model.events import Via
-from mlamd.model.evidence import Grade
+from mlamd.model.evidence import Grade, Via
 
 FOREVER = 1 << 62
 

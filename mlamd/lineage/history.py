@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from mlamd.lineage.view import View
 from mlamd.model.derived import FileVersion, Run, Step
-from mlamd.model.events import Origin
-from mlamd.model.evidence import Grade
+from mlamd.model.evidence import Grade, Origin
 
 ACTION = {
     Origin.WRITTEN: "wrote",

@@ -3,7 +3,8 @@
 ``@-1`` the last run, ``@-2`` the one before; a run's id or a unique prefix of it; ``ID.2`` its second
 step; a path: its newest version; ``PATH@-1`` the one before; ``PATH@2026-11-20T10:00`` what stood there
 then; ``PATH@RUN`` (also ``PATH@@-1``) the version that the run wrote, else read; a content digest or
-a unique prefix of at least 6 digits; ``v17`` a version by its id. A path goes before everything else that looks the same.
+a unique prefix of at least 6 digits; ``v17`` a version by its id. A path goes before everything else
+that looks the same.
 """
 
 import os

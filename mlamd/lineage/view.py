@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from mlamd.catalog.fold import watermark
 from mlamd.catalog.memory import find_name, path_row
 from mlamd.catalog.overlay import Overlay
+from mlamd.catalog.state import watermark
 from mlamd.catalog.tables import key, number, unpack_actor
 from mlamd.model.derived import FileVersion, Flow, KnownGap, Reading, Run, Step, Writer
-from mlamd.model.events import Origin, Via
-from mlamd.model.evidence import Grade
+from mlamd.model.evidence import Grade, Origin, Via
 
 EXPERIMENTS = frozenset({"job", "notebook"})
 """The kinds of runs that are listed unless all are asked for."""

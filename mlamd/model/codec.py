@@ -20,7 +20,8 @@ _PACKER = packer()
 
 def pack(value: object) -> bytes:
     """Pack one value. To be called from the thread that owns the store, or for small values."""
-    return _PACKER.pack(value)
+    packed: bytes = _PACKER.pack(value)
+    return packed
 
 
 def unpack(data: bytes) -> Any:

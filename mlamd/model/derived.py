@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from mlamd.model.events import Origin, Via
-from mlamd.model.evidence import Grade
+from mlamd.model.evidence import Grade, Origin, Via
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,35 +7,9 @@ go to the end and have a default.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
 
-from mlamd.model.evidence import Grade
+from mlamd.model.evidence import Grade, Origin, Via
 from mlamd.model.files import FileStat
-
-
-class Origin(IntEnum):
-    """Why a version came to be known; stored as its number."""
-
-    WRITTEN = 0
-    """A writer closed the file."""
-    EXISTING = 1
-    """It was there when it was first touched."""
-    FOUND = 2
-    """A scan found that the file had changed; nobody saw who did it."""
-    SCANNED = 3
-    """It stood in a directory that had just appeared, before the directory could be watched."""
-    PARTIAL = 4
-    """Somebody read the file while it was still being written."""
-
-
-class Via(IntEnum):
-    """How data went from one step to another; stored as its number."""
-
-    PIPE = 0
-    START = 1
-    JOB = 2
-    """Joined because the descriptors of the job could not be read in time."""
-
 
 Actors = tuple[tuple[int, Grade], ...]
 """The steps that did something, each with its evidence; empty where nobody is known."""

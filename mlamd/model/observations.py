@@ -34,14 +34,6 @@ class SourceMark:
 
 
 @dataclass(frozen=True, slots=True)
-class FileRead:
-    """Content was read through an open file."""
-
-    at_ns: int
-    path: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class FileModified:
     """Content was changed through an open file or by ``truncate``."""
 
@@ -51,13 +43,17 @@ class FileModified:
 
 @dataclass(frozen=True, slots=True)
 class FileClosed:
-    """A file was closed; ``wrote`` says that it had been open for writing."""
+    """A file was closed; ``wrote`` says that it had been open for writing.
+
+    ``read`` says, where the sensor does not know the mode, that content was read since the open.
+    """
 
     at_ns: int
     path: bytes
     wrote: bool
     stat: FileStat | None = None
     process: ProcessKey | None = None
+    read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +172,6 @@ class Lost:
 
 Observation = (
     FileOpened
-    | FileRead
     | FileModified
     | FileClosed
     | FileMoved

@@ -46,7 +46,6 @@ _ROOT_MASK = Mask(_MASK | InotifyConstants.IN_MOVE_SELF)
 
 _ACTS = (
     (InotifyConstants.IN_OPEN, Act.OPEN),
-    (InotifyConstants.IN_ACCESS, Act.ACCESS),
     (InotifyConstants.IN_MODIFY, Act.MODIFY),
     (InotifyConstants.IN_CLOSE_WRITE, Act.CLOSE_WRITE),
     (InotifyConstants.IN_CLOSE_NOWRITE, Act.CLOSE_READ),
@@ -56,8 +55,10 @@ _ACTS = (
     (InotifyConstants.IN_MOVED_TO, Act.MOVED_TO),
 )
 _ACT_OF = {int(bit): act for bit, act in _ACTS}
-_FILE_BITS = sum(_ACT_OF)
+_FILE_BITS = sum(_ACT_OF) | int(InotifyConstants.IN_ACCESS)
 _DIRECTORY = int(InotifyConstants.IN_ISDIR)
+_READ = int(InotifyConstants.IN_ACCESS)
+_MOST_READ = 50_000
 
 
 class _Batched(InotifyFD):
@@ -65,8 +66,18 @@ class _Batched(InotifyFD):
 
     def __init__(self) -> None:
         super().__init__()
+        self.plain: Callable[[InotifyEvent], None] = self.handle_event
         self.read_ns = time.time_ns()
         self.before_ns = self.read_ns
+
+    def run(self) -> None:
+        """Read until stopped; what is plain goes to the sensor without watchdog's bookkeeping."""
+        while self.should_keep_running():
+            for event in self.read_events():
+                if int(event.mask) & _FILE_BITS:
+                    self.plain(event)
+                else:
+                    self.handle_event(event)
 
     def read_events(self, *, event_buffer_size: int = _BUFFER_BYTES) -> list[InotifyEvent]:
         """Return the next batch; ``before_ns`` and ``read_ns`` bracket when it happened."""
@@ -94,6 +105,7 @@ class InotifySensor:
         self._paths: dict[WatchDescriptor, bytes] = {}
         self._watches: dict[bytes, WatchDescriptor] = {}
         self._moving: dict[int, bytes] = {}
+        self._read: set[bytes] = set()
         self._last_ns = 0
         self._id = CallbackId(id(self))
         try:
@@ -109,6 +121,7 @@ class InotifySensor:
         Raises ``WatchLimitError`` if the kernel allows no further watches, ``AccessError`` and
         ``WorkspaceGoneError`` for a root that cannot be watched.
         """
+        self._descriptor.plain = self.on_event
         for root in self._roots:
             self._mark_root(root)
         self._descriptor.start()
@@ -197,17 +210,32 @@ class InotifySensor:
         if directory is None:
             return
         mask = int(event.mask)
-        bit = mask & _FILE_BITS
-        act = _ACT_OF.get(bit)
-        if act is None or not event.name:
+        act = _ACT_OF.get(mask & _FILE_BITS)
+        if not event.name or (act is None and not mask & _READ):
             self._special(directory, event)
             return
         path = directory + b"/" + event.name
+        if act is None:
+            self._read.add(path)
+            return
         at_ns = self._stamp()
         if not mask & _DIRECTORY:
-            self._deliver(Signal(act, at_ns, path, cookie=event.cookie, from_ns=self._descriptor.before_ns))
+            from_ns = self._descriptor.before_ns
+            if act is Act.CLOSE_WRITE or act is Act.CLOSE_READ:
+                self._deliver(Signal(act, at_ns, path, from_ns=from_ns, read=self._was_read(path)))
+            else:
+                self._deliver(Signal(act, at_ns, path, cookie=event.cookie, from_ns=from_ns))
         elif act in {Act.CREATE, Act.MOVED_FROM, Act.MOVED_TO, Act.DELETE}:
             self._directory(act, at_ns, path, event.cookie)
+
+    def _was_read(self, path: bytes) -> bool:
+        """Say whether content was read since the last close; ``IN_ACCESS`` itself is never passed on."""
+        if path in self._read:
+            self._read.discard(path)
+            return True
+        if len(self._read) > _MOST_READ:
+            self._read.clear()
+        return False
 
     def _stamp(self) -> int:
         """Return the time of an event; those of one batch keep their order by a nanosecond each."""

@@ -12,9 +12,9 @@ from mlamd.model.processes import ProcessFacts, ProcessKey, concerns
 from mlamd.sensors.signals import Deliver
 
 FASTEST_S = 0.01
-SLOWEST_S = 1.0
+SLOWEST_S = 1.5
 _YOUNG_NS = 3_000_000_000
-_FULL_NS = 1_000_000_000
+_FULL_NS = 2_000_000_000
 _HELD_NS = 500_000_000
 
 
@@ -46,7 +46,7 @@ class ProcessPoller:
         self._clock = clock
         self._known: dict[int, _Known] = {}
         self._woken = False
-        self._stopping = False
+        self._stop = threading.Event()
         self._full_ns = 0
         self._thread = threading.Thread(target=self._run, name="process polling", daemon=True)
 
@@ -57,7 +57,7 @@ class ProcessPoller:
 
     def stop(self) -> None:
         """End the thread."""
-        self._stopping = True
+        self._stop.set()
         self._host.wake()
         if self._thread.is_alive():
             self._thread.join(2)
@@ -71,10 +71,10 @@ class ProcessPoller:
 
     def _run(self) -> None:
         interval = FASTEST_S
-        while not self._stopping:
+        while not self._stop.is_set():
             ended, woken = self._host.wait(interval)
             self._ended(ended)
-            if self._stopping:
+            if self._stop.is_set():
                 return
             self._woken = False
             self.poll()
@@ -88,7 +88,7 @@ class ProcessPoller:
         """Let some time pass between two looks; ends are noted all the same, at once."""
         until = time.monotonic() + duration_s
         again = False
-        while (left := until - time.monotonic()) > 0 and not self._stopping:
+        while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
             ended, woken = self._host.wait(left)
             self._ended(ended)
             again = again or woken

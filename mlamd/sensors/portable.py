@@ -10,11 +10,9 @@ def file_sensor() -> type[FileSensor]:
     if sys.platform == "linux":
         from mlamd.sensors.inotify import InotifySensor  # noqa: PLC0415  (needs Linux's C library)
 
-        return InotifySensor
-    return _other()
+        sensor: type[FileSensor] = InotifySensor
+    else:
+        from mlamd.sensors.observer import ObserverSensor  # noqa: PLC0415  (starts watchdog's machinery)
 
-
-def _other() -> type[FileSensor]:
-    from mlamd.sensors.observer import ObserverSensor  # noqa: PLC0415  (starts watchdog's machinery)
-
-    return ObserverSensor
+        sensor = ObserverSensor
+    return sensor

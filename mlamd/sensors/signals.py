@@ -26,14 +26,17 @@ class Act(Enum):
     """A scan of a directory that had just appeared met this file."""
     LOST = 9
     """Events were dropped; ``path`` is the scope, b"" for everywhere, ``detail`` the reason."""
-    ACCESS = 10
-    GONE = 11
+    GONE = 10
     """The watched directory itself was removed, renamed or unmounted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One event of a file sensor; ``from_ns`` is the earliest time at which it can have happened."""
+    """One event of a file sensor.
+
+    ``from_ns`` is the earliest time at which it can have happened; ``read`` says of a ``CLOSE_WRITE``
+    that content was read since the open.
+    """
 
     act: Act
     at_ns: int
@@ -42,6 +45,7 @@ class Signal:
     cookie: int = 0
     from_ns: int = 0
     detail: str = ""
+    read: bool = False
 
 
 class Deliver(Protocol):

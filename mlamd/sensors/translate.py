@@ -75,11 +75,9 @@ class Translator:
             if not self._own.took_close(path):
                 yield seen.FileClosed(at_ns, path, wrote=False)
         elif act is Act.CLOSE_WRITE:
-            yield seen.FileClosed(at_ns, path, wrote=True, stat=self._files.stat(path))
+            yield seen.FileClosed(at_ns, path, wrote=True, stat=self._files.stat(path), read=signal.read)
         elif act is Act.MODIFY:
             yield seen.FileModified(at_ns, path)
-        elif act is Act.ACCESS:
-            yield seen.FileRead(at_ns, path)
         elif act is Act.CREATE:
             stat = self._files.stat(path)
             if stat is not None and stat.links > 1:

@@ -1,0 +1,37 @@
+"""How far the catalog is, and how names are found in it: what readers need of the fold.
+
+Apart from ``fold``, so that a question that needs no folding does not load it.
+"""
+
+from mlamd.catalog.overlay import Overlay
+from mlamd.catalog.tables import key
+from mlamd.model import codec
+
+COUNTERS = key(1)
+CLOCK = key(2)
+WATERMARK = key(0)
+
+
+def name_hash(value: bytes | tuple[str, ...]) -> bytes:
+    """Return the first part of a name's key in ``name_ids``."""
+    import hashlib  # noqa: PLC0415  (loads OpenSSL, which takes longer than many a question)
+
+    return hashlib.blake2b(codec.pack(value), digest_size=8).digest()
+
+
+def counters(tables: Overlay) -> list[int]:
+    """Return the last number given to a run, step, version, gap and name."""
+    row = tables.get("meta", COUNTERS)
+    return [0, 0, 0, 0, 0] if row is None else row
+
+
+def clock(tables: Overlay) -> int:
+    """Return the time of the newest folded event, in nanoseconds."""
+    row = tables.get("meta", CLOCK)
+    return 0 if row is None else int(row)
+
+
+def watermark(tables: Overlay) -> int:
+    """Return the number of the next event to fold."""
+    row = tables.get("meta", WATERMARK)
+    return 1 if row is None else int(row)

@@ -1,0 +1,56 @@
+"""A workspace whose store has something of everything, without a recorder."""
+
+import pytest
+
+from mlamd import workspace
+from mlamd.model.evidence import Grade, Via
+from tests.conftest import Project
+from tests.story import Story
+
+ODD = b"odd \xff\nname"
+
+
+def _tell() -> Story:
+    story = Story()
+    story.session()
+    raw = story.existing("raw.csv")
+    story.gap(0, 1)
+    first = story.run("bash all.sh", 2, public="aaaa000000000001", cwd="/w/\udcff")
+    shell = story.step(first, "bash all.sh", 2)
+    prepare = story.step(first, "python prepare.py", 3, cwd="/w/\udcff")
+    story.flow(shell, prepare, Via.START, 3)
+    story.read(prepare, raw, 3)
+    clean = story.write(prepare, "clean.csv", 4)
+    odd = story.write([shell, prepare], ODD, 4)
+    sort = story.step(first, "sort", 4)
+    story.flow(prepare, sort, Via.PIPE)
+    story.write(sort, "sorted", 5)
+    story.end(first, [shell, prepare, sort], 6)
+    for number, (public, begin) in enumerate((("aaaa000000000002", 10), ("bbbb000000000003", 20))):
+        run = story.run(f"python train.py {number}", begin, public=public)
+        step = story.step(run, f"python train.py {number}", begin)
+        story.read(step, clean, begin + 1)
+        story.read(step, odd, begin + 1, Grade.OBSERVED)
+        for place in range(3):
+            story.read(step, story.existing(f"data/{number}/{place}", begin, f"data {place}"), begin + 1)
+        story.again(step, clean, 3, begin + 2)
+        story.write(step, "model", begin + 3, f"model {number}")
+        story.write(step, "train.log", begin + 4, derived=number > 0)
+        story.end(run, [step], begin + 5, number)
+    story.gap(21, 22, b"data", "overflow")
+    renamed = story.write((), "draft", 30)
+    story.move(renamed, b"final \xfe", 31)
+    story.move(renamed, b"final", 32)
+    story.remove(renamed, 33)
+    editor = story.run("vim notes", 40, kind="edit")
+    story.write(story.step(editor, "vim notes", 40), "notes", 41, "")
+    return story
+
+
+@pytest.fixture
+def told(project: Project) -> Project:
+    """A stopped workspace with a store that was written by hand."""
+    made, _ = workspace.create(project.root)
+    (made.store / "settings.toml").write_text("fold_above_files = 2\n")
+    _tell().tell(made.store, folded=20)
+    return project

@@ -1,0 +1,130 @@
+"""The reference of the JSON documents, held against what the commands really print."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "json.md"
+_ODD = "odd \udcff\nname"
+
+QUESTIONS = {
+    "runs": [["runs"], ["runs", "-a"]],
+    "run": [["show", "@-1"], ["show", "aaaa000000000001"]],
+    "log": [["log"], ["log", "-a"], ["log", "-a", "model"]],
+    "lineage": [
+        ["lineage", "model"],
+        ["lineage", "raw.csv", "--down"],
+        ["lineage", "aaaa000000000001"],
+        ["lineage", "sorted"],
+        ["lineage", "train.log"],
+        ["lineage", "bbbb.1", "--depth", "1"],
+    ],
+    "why": [["why", "model"], ["why", "train.log"], ["why", _ODD], ["why", "notes"]],
+    "uses": [["uses", "clean.csv"], ["uses", _ODD]],
+    "diff": [["diff", "@-2", "@-1"], ["diff", "@-3", "@-2"]],
+    "status": [["status"]],
+    "verify": [["verify"]],
+}
+
+
+def _sections() -> dict[str, str]:
+    """Return the text of each kind, and that of the parts that all kinds share."""
+    parts = re.split(r"^## ", _PAGE.read_text("utf-8"), flags=re.MULTILINE)
+    kinds = {part[1 : part.index("`", 1)]: part for part in parts if part.startswith("`")}
+    shared = "".join(part for part in parts if not part.startswith("`"))
+    return {kind: shared + text for kind, text in kinds.items()}
+
+
+def _keys(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value).union(*(_keys(inner) for inner in value.values()))
+    if isinstance(value, list):
+        return set().union(*(_keys(inner) for inner in value))
+    return set()
+
+
+def test_every_kind_has_a_section():
+    assert set(_sections()) == set(QUESTIONS)
+
+
+@pytest.mark.parametrize("kind", QUESTIONS)
+def test_every_key_is_documented(told, kind):
+    named = set(re.findall(r"`([a-z0-9_]+)`", _sections()[kind]))
+    seen: set[str] = set()
+    for question in QUESTIONS[kind]:
+        text = told.mlamd(question[0], "--json", *question[1:]).stdout
+        document = json.loads(text)
+        assert text.isascii()
+        assert list(document) == ["schema", "kind", "data", "gaps"]
+        assert document["schema"] == "mlamd/1"
+        assert document["kind"] == kind
+        assert isinstance(document["gaps"], list)
+        seen |= _keys(document)
+    assert seen - named == set()
+    section = _PAGE.read_text("utf-8").split(f"\n## `{kind}`")[1].split("\n## ")[0]
+    first_cells = re.findall(r"^\| (`[^|]*) \|", section, re.MULTILINE)
+    promised = {name for cell in first_cells for name in re.findall(r"`([a-z0-9_]+)`", cell)}
+    assert promised - seen == set(), "documented, but in none of the answers"
+
+
+def test_recorder_prints_the_same_keys_while_it_runs(recorded):
+    running = recorded.ask("status")
+    recorded.mlamd("stop")
+    stopped = recorded.ask("status")
+    assert _keys(running) == _keys(stopped)
+
+
+def test_runs(told):
+    rows = told.ask("runs")["data"]
+    assert [row["id"] for row in rows] == ["bbbb000000000003", "aaaa000000000002", "aaaa000000000001"]
+    assert rows[0] == {
+        "id": "bbbb000000000003",
+        "command": ["python", "train.py", "1"],
+        "cwd": "/w",
+        "kind": "job",
+        "status": "failed",
+        "exit_code": 1,
+        "started_ns": 20_000_000_000,
+        "ended_ns": 25_000_000_000,
+        "inputs": 5,
+        "outputs": 2,
+    }
+    assert rows[2]["cwd_b64"] == "L3cv/w=="
+    assert told.ask("runs", "-n", "1")["data"] == rows[:1]
+    assert len(told.ask("runs", "-a", "-n", "0")["data"]) == 4
+
+
+def test_lineage_is_a_sound_graph(told):
+    for question in QUESTIONS["lineage"]:
+        data = told.ask(*question)["data"]
+        ids = [node["id"] for node in data["nodes"]]
+        assert len(set(ids)) == len(ids)
+        assert data["focus"] in ids
+        assert {edge[end] for edge in data["edges"] for end in ("source", "target")} <= set(ids)
+        types = {node["id"]: node["type"] for node in data["nodes"]}
+        for edge in data["edges"]:
+            if edge["relation"] == "wrote":
+                assert types[edge["target"]] == "file"
+            if edge["relation"] == "read" and "via" not in edge:
+                assert types[edge["source"]] == "file"
+        for dataset in data["datasets"]:
+            assert set(dataset["files"]) <= set(ids)
+            assert len(dataset["files"]) == 3
+
+
+def test_gaps_that_touch_an_answer_are_named(told):
+    assert [gap["reason"] for gap in told.ask("lineage", "model")["gaps"]] == ["overflow"]
+    assert told.ask("why", "model@-1")["gaps"] == []
+    assert "Something may be missing" in told.mlamd("lineage", "model").stdout
+
+
+def test_path_that_is_not_utf8(told):
+    row = told.ask("why", _ODD)["data"]
+    assert row["path"] == _ODD
+    assert row["path_b64"] == "b2RkIP8KbmFtZQ=="
+    assert "path_b64" not in told.ask("why", "model")["data"]
+    (moved,) = [row for row in told.ask("log")["data"] if row.get("source_b64")]
+    assert moved["action"] == "moved"

@@ -1,0 +1,70 @@
+"""Stats and digests of real files, some of which are in the way."""
+
+import os
+
+import pytest
+from blake3 import blake3
+
+from mlamd.host.files import LocalFiles, file_stat, free_bytes
+
+
+@pytest.fixture
+def path(tmp_path):
+    made = os.fsencode(tmp_path / "odd \udcff\nname")
+    with open(made, "wb") as file:
+        file.write(b"x" * 3_000_000)
+    return made
+
+
+def test_digest(path):
+    announced = []
+    files = LocalFiles(announced.append)
+    stat = files.stat(path)
+    found = files.digest(path, stat, 1000)
+    assert found == (blake3(b"x" * 3_000_000).digest(), blake3(b"x" * 1000).digest(), "")
+    assert files.digest(path, stat, 2_000_000).prefix == blake3(b"x" * 2_000_000).digest()
+    assert announced == [path, path]
+
+
+def test_empty_file(tmp_path):
+    path = os.fsencode(tmp_path / "empty")
+    open(path, "wb").close()
+    files = LocalFiles()
+    assert files.digest(path, files.stat(path)).whole == blake3(b"").digest()
+
+
+def test_what_has_no_digest(path):
+    files = LocalFiles()
+    stat = files.stat(path)
+    with open(path, "ab") as file:
+        file.write(b"more")
+    assert files.digest(path, stat) == (None, None, "it changed before it could be read")
+    os.remove(path)
+    assert files.digest(path, stat) == (None, None, "it was removed before it could be read")
+    assert files.stat(path) is None
+
+
+def test_what_is_no_regular_file(path, tmp_path):
+    files = LocalFiles()
+    stat = files.stat(path)
+    link, fifo, directory = (os.fsencode(tmp_path / name) for name in ("link", "fifo", "directory"))
+    os.symlink(path, link)
+    os.mkfifo(fifo)
+    os.mkdir(directory)
+    for other in (link, fifo, directory):
+        assert files.stat(other) is None
+        assert files.digest(other, stat).whole is None
+    assert files.stat(b"bad \0 name") is None
+
+
+def test_same_content(path):
+    before = LocalFiles().stat(path)
+    os.chmod(path, 0o600)
+    assert file_stat(os.stat(path)).same_content(before)
+    os.utime(path, ns=(1, 1))
+    assert not file_stat(os.stat(path)).same_content(before)
+    assert not before.same_content(None)
+
+
+def test_free_bytes(tmp_path):
+    assert free_bytes(tmp_path) > 0

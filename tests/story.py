@@ -1,0 +1,130 @@
+"""A small store made of events that are written down by hand; times are whole seconds."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from mlamd.catalog.catalog import Catalog
+from mlamd.journal.log import Journal
+from mlamd.model import events
+from mlamd.model.evidence import Grade, Origin, Via
+from mlamd.model.files import FileStat
+
+S = 1_000_000_000
+
+
+class Story:
+    """Collects events; ``tell`` stores them."""
+
+    def __init__(self) -> None:
+        self.events: list[events.Event] = []
+        self._names: dict[bytes | tuple[str, ...], int] = {}
+        self._current: dict[bytes, int] = {}
+        self._path_of: dict[int, bytes] = {}
+        self._runs = self._steps = self._versions = self._gaps = 0
+
+    def name(self, value: bytes | tuple[str, ...]) -> int:
+        if value not in self._names:
+            self._names[value] = len(self._names) + 1
+            self.events.append(events.Named(self._names[value], value))
+        return self._names[value]
+
+    def session(self, at: int = 0) -> None:
+        self.events.append(events.SessionStarted(at * S, "s", "watch", ("inotify",), "boot", "host", 1, "0"))
+
+    def run(self, command: str, at: int = 1, public: str = "", kind: str = "job", cwd: str = "/w") -> int:
+        self._runs += 1
+        public = public or hashlib.blake2b(b"%d" % self._runs, digest_size=8).hexdigest()
+        argv, place = self.name(tuple(command.split())), self.name((cwd,))
+        self.events.append(events.RunStarted(self._runs, public, at * S, kind, argv, place, 1000))
+        return self._runs
+
+    def step(self, run: int, command: str = "python a.py", at: int = 1, cwd: str = "/w") -> int:
+        self._steps += 1
+        argv, place = self.name(tuple(command.split())), self.name((cwd,))
+        program = self.name(("/usr/bin/python3",))
+        pid = 100 + self._steps
+        self.events.append(
+            events.StepStarted(self._steps, run, at * S, "boot", pid, pid, argv, place, program)
+        )
+        return self._steps
+
+    def end(self, run: int, steps: Iterable[int], at: int, code: int | None = 0) -> None:
+        self.events += [events.StepEnded(step, at * S, code) for step in steps]
+        self.events.append(events.RunEnded(run, at * S, code))
+
+    def again(self, step: int, version: int, times: int, at: int) -> None:
+        self.events.append(events.StepEnded(step, at * S, 0, ((version, 1, times),)))
+
+    def read(self, step: int, version: int, at: int, grade: Grade = Grade.INFERRED) -> None:
+        self.events.append(events.Read(step, version, at * S, grade))
+
+    def write(
+        self,
+        steps: int | Iterable[int],
+        path: str | bytes,
+        at: int,
+        content: str | None = None,
+        *,
+        derived: bool = False,
+        origin: Origin = Origin.WRITTEN,
+    ) -> int:
+        """Seal a version; several steps are candidates, none is nobody known."""
+        self._versions += 1
+        path = path.encode() if isinstance(path, str) else path
+        actors = (steps,) if isinstance(steps, int) else tuple(steps)
+        grade = Grade.INFERRED if len(actors) == 1 else Grade.AMBIGUOUS
+        text = (f"content {self._versions}" if content is None else content).encode()
+        self.events.append(
+            events.Sealed(
+                self._versions,
+                self.name(path),
+                at * S,
+                FileStat(1, self._versions, len(text), at * S, at * S),
+                hashlib.blake2b(text, digest_size=32).digest() if text else None,
+                origin,
+                self._current.get(path, 0),
+                derived,
+                tuple((step, grade) for step in actors),
+            )
+        )
+        self._current[path] = self._versions
+        self._path_of[self._versions] = path
+        return self._versions
+
+    def existing(self, path: str | bytes, at: int = 1, content: str | None = None) -> int:
+        return self.write((), path, at, content, origin=Origin.EXISTING)
+
+    def move(self, version: int, path: bytes, at: int) -> None:
+        source = self._path_of[version]
+        replaced = self._current.get(path, 0)
+        stat = FileStat(1, version, 9, at * S, at * S)
+        moved = events.Moved(version, self.name(source), self.name(path), at * S, stat, replaced, False, ())
+        self.events.append(moved)
+        del self._current[source]
+        self._current[path] = version
+        self._path_of[version] = path
+
+    def remove(self, version: int, at: int, steps: Iterable[int] = ()) -> None:
+        path = self._path_of[version]
+        removers = tuple((step, Grade.INFERRED) for step in steps)
+        self.events.append(events.Removed(version, self.name(path), at * S, removers))
+
+    def flow(self, source: int, target: int, via: Via, at: int = 0) -> None:
+        self.events.append(events.Flowed(source, target, at * S, via, Grade.INFERRED))
+
+    def gap(self, start: int, end: int, scope: bytes = b"", reason: str = "killed") -> int:
+        self._gaps += 1
+        place = self.name(scope) if scope else 0
+        gap = events.Gap(self._gaps, start * S, end * S, place, reason, "the recorder was killed")
+        self.events.append(gap)
+        return self._gaps
+
+    def tell(self, store: Path, *, folded: int | None = None) -> None:
+        """Store the events, the first ``folded`` of them (default: all) in the catalog too."""
+        catalog = Catalog(store, write=True)
+        journal = Journal(store, write=True)
+        journal.append(self.events, 1)
+        catalog.fold(1, self.events[:folded])
+        catalog.close()
+        journal.close()
