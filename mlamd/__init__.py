@@ -1,3 +1,3 @@
-"""mlamd, the ML Asset Management Daemon: what made this file, and can I have it again?"""
+"""The ML Asset Management Daemon: what made this file, and can I have it again."""
 
 __version__ = "0.1.0"

@@ -5,7 +5,8 @@ store's path, for workspaces on file systems that a database must not live on.
 
 In the store: ``journal/`` and ``catalog/`` (LMDB), ``settings.toml``, ``recorder.log``, ``lock`` (held
 by the recorder; its pid), ``control.sock``, ``alive`` (touched while a recorder lives) and ``sync/``
-(marker files). ``workspace`` holds the workspace's path as of ``init``; ``format`` holds the version of this layout.
+(marker files). ``workspace`` holds the workspace's path as of ``init``, and ``format`` the version of
+this layout.
 """
 
 import os
@@ -101,7 +102,9 @@ def _claim(store: Path, root: Path) -> None:
     """Note in the store whose it is; raises ``StoreLocationError`` if it is another workspace's."""
     note = store / "workspace"
     if note.exists() and note.read_bytes() != os.fsencode(root):
-        raise StoreLocationError(f"{store} holds the record of another workspace: name a directory of its own")
+        raise StoreLocationError(
+            f"{store} holds the record of another workspace: name a directory of its own"
+        )
     note.write_bytes(os.fsencode(root))
 
 

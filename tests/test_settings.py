@@ -16,7 +16,9 @@ def test_missing_file_means_defaults(tmp_path):
 
 def test_every_setting_can_be_set(tmp_path):
     path = tmp_path / "settings.toml"
-    path.write_text('data_roots = ["/data"]\nignore = ["*.tmp"]\ncommit_every_ms = 10\nfold_above_files = 0\n')
+    path.write_text(
+        'data_roots = ["/data"]\nignore = ["*.tmp"]\ncommit_every_ms = 10\nfold_above_files = 0\n'
+    )
     expected = Settings(data_roots=("/data",), ignore=("*.tmp",), commit_every_ms=10, fold_above_files=0)
     assert load(path) == expected
 
@@ -43,7 +45,7 @@ def test_wrong_values(data, said):
 def test_unreadable_file(tmp_path, content):
     path = tmp_path / "settings.toml"
     path.write_bytes(content)
-    with pytest.raises(SettingsError, match="settings.toml"):
+    with pytest.raises(SettingsError, match=r"settings\.toml"):
         load(path)
 
 

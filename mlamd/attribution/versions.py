@@ -22,6 +22,8 @@ class Versions:
         self._last_version, self._last_name = counters[2], counters[4]
         self._paths: dict[bytes, PathState] = {}
         self._numbered: dict[int, bytes] = {}
+        self._inodes: dict[tuple[int, ...], set[bytes]] = {}
+        """The paths at which an inode was met."""
         self._words: dict[tuple[str, ...], int] = {}
 
     def name(self, value: bytes | tuple[str, ...]) -> int:
@@ -51,7 +53,7 @@ class Versions:
                 version, last, stat = self._memory.path(number)
                 state = PathState(path, number, version, last, stat)
                 if version:
-                    state.note(version, stat)
+                    self._stands(state, version, stat)
             else:
                 state = PathState(path, self._new_name(path))
             self._paths[path] = state
@@ -95,8 +97,30 @@ class Versions:
         state.version = state.last = version
         state.stat, state.writers, state.sealed_ns = stat, actors, at_ns
         state.modified, state.stray_ns = False, 0
-        state.note(version, stat)
+        self._stands(state, version, stat)
+        if stat is not None and stat.links > 1:
+            self._carry_over(state, version, stat, at_ns)
         return version
+
+    def _stands(self, state: PathState, version: int, stat: FileStat | None) -> None:
+        """Take note of which version, and which inode, stands at a path now."""
+        state.note(version, stat)
+        if stat is not None:
+            self._inodes.setdefault(stat[:2], set()).add(state.path)
+
+    def _carry_over(self, state: PathState, version: int, stat: FileStat, at_ns: int) -> None:
+        """Let the other names of an inode that has changed share the new version."""
+        for path in sorted(self._inodes.get(stat[:2], ())):
+            other = self.path(path)
+            if other is not state and other.version and other.stat is not None and other.stat[:2] == stat[:2]:
+                self._share(other, version, stat, state, at_ns)
+
+    def _share(self, state: PathState, version: int, stat: FileStat, origin: PathState, at_ns: int) -> None:
+        self._emit(events.Linked(version, state.name, at_ns))
+        state.version = state.last = version
+        state.stat, state.writers, state.sealed_ns = stat, origin.writers, origin.sealed_ns
+        state.fresh = False
+        self._stands(state, version, stat)
 
     def _same_again(self, state: PathState, stat: FileStat, actors: Actors) -> None:
         if actors and not state.writers and state.sealed_ns:
@@ -115,6 +139,10 @@ class Versions:
         for version, known in reversed(state.recent):
             if stat.same_content(known):
                 return version
+        if stat.links > 1:
+            self.link(state, stat, at_ns, self.inode_path(stat, state.path))
+            if stat.same_content(state.stat):
+                return state.version
         origin = Origin.EXISTING if not state.last else Origin.FOUND
         return self.seal(state, min(stat.mtime_ns, at_ns), stat, origin)
 
@@ -131,7 +159,7 @@ class Versions:
         target.writers = source.writers or actors
         target.fresh = source.fresh and not replaced
         target.modified, target.opens = source.modified, source.opens
-        target.note(version, stat)
+        self._stands(target, version, stat)
         source.last = 0 if temporary else version
         source.version, source.stat, source.opens = 0, None, []
         source.fresh = source.modified = False
@@ -142,10 +170,7 @@ class Versions:
         origin = self.peek(other) if other is not None else None
         if origin is None or not origin.version or origin is state or not stat.same_content(origin.stat):
             return
-        self._emit(events.Linked(origin.version, state.name, at_ns))
-        state.version = state.last = origin.version
-        state.stat, state.writers, state.sealed_ns = stat, origin.writers, origin.sealed_ns
-        state.note(origin.version, stat)
+        self._share(state, origin.version, stat, origin, at_ns)
 
     def remove(self, state: PathState, at_ns: int, actors: Actors) -> None:
         """Take note that nothing stands at a path any more."""
@@ -158,7 +183,8 @@ class Versions:
 
     def inode_path(self, stat: FileStat, apart_from: bytes) -> bytes | None:
         """Return another path at which this inode is known to stand."""
-        for path, state in self._paths.items():
+        for path in sorted(self._inodes.get(stat[:2], ())):
+            state = self.path(path)
             known = state.stat
             if known is not None and known[:2] == stat[:2] and path != apart_from and state.version:
                 return path
@@ -181,6 +207,7 @@ class Versions:
                 if state.opens or state.closing or state.modified
             }
             self._numbered = {state.name: path for path, state in self._paths.items()}
+            self._inodes.clear()
         if len(self._words) > _MOST_KEPT // 10:
             self._words.clear()
 

@@ -8,7 +8,17 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from mlamd.catalog.overlay import Overlay
-from mlamd.catalog.state import CLOCK, COUNTERS, WATERMARK, clock, counters, name_hash
+from mlamd.catalog.state import (
+    CLOCK,
+    COUNTERS,
+    MOST_RECENT,
+    RECENT,
+    WATERMARK,
+    clock,
+    counters,
+    name_hash,
+    recent,
+)
 from mlamd.catalog.tables import actor, key, unpack_actor
 from mlamd.model import events
 from mlamd.model.evidence import Grade
@@ -22,6 +32,7 @@ def fold(tables: Overlay, first: int, batch: Iterable[events.Event]) -> int:
     numbers = list(counters(tables))
     latest = clock(tables)
     position = first
+    changed, read = recent(tables)
     for event in batch:
         kind = type(event)
         _HANDLERS[kind](tables, event)
@@ -33,11 +44,16 @@ def fold(tables: Overlay, first: int, batch: Iterable[events.Event]) -> int:
         at_ns = getattr(event, "at_ns", 0)
         if kind is not events.StepStarted and kind is not events.Sealed and at_ns > latest:
             latest = at_ns
-        if kind is events.SessionStarted:
+        if isinstance(event, events.Read):
+            read.append(event.version)
+        elif isinstance(event, events.Moved | events.Removed):
+            changed.append(event.version)
+        elif kind is events.SessionStarted:
             _session_started(tables, position, event)
         position += 1
     tables.put("meta", COUNTERS, numbers)
     tables.put("meta", CLOCK, latest)
+    tables.put("meta", RECENT, [changed[-MOST_RECENT:], read[-MOST_RECENT:]])
     tables.put("meta", WATERMARK, position)
     return position
 

@@ -32,6 +32,7 @@ class CatalogMemory:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._inodes: dict[tuple[int, ...], bytes] | None = None
 
     def name(self, value: bytes | tuple[str, ...]) -> int:
         """Return the number of a name, or 0."""
@@ -62,11 +63,10 @@ class CatalogMemory:
         return [path for path, _ in self.known() if path.startswith(prefix)]
 
     def inode(self, device: int, inode: int) -> bytes | None:
-        """Return a path whose current version has this inode."""
-        for path, stat in self.known():
-            if stat is not None and stat[:2] == (device, inode):
-                return path
-        return None
+        """Return a path whose current version had this inode when that was first asked."""
+        if self._inodes is None:
+            self._inodes = {stat[:2]: path for path, stat in self.known() if stat is not None}
+        return self._inodes.get((device, inode))
 
     def run(self, public: str) -> int:
         """Return the number of the run with this public id, or 0."""

@@ -10,6 +10,8 @@ from mlamd.model import codec
 COUNTERS = key(1)
 CLOCK = key(2)
 WATERMARK = key(0)
+RECENT = key(4)
+MOST_RECENT = 512
 
 
 def name_hash(value: bytes | tuple[str, ...]) -> bytes:
@@ -35,3 +37,12 @@ def watermark(tables: Overlay) -> int:
     """Return the number of the next event to fold."""
     row = tables.get("meta", WATERMARK)
     return 1 if row is None else int(row)
+
+
+def recent(tables: Overlay) -> tuple[list[int], list[int]]:
+    """Return the versions that were moved or removed last, and those that were read last, oldest first.
+
+    At most ``MOST_RECENT`` of each; a version may stand there more than once.
+    """
+    row = tables.get("meta", RECENT)
+    return ([], []) if row is None else (list(row[0]), list(row[1]))

@@ -5,7 +5,8 @@ Rows are msgpack arrays. A step's evidence is packed with it: ``step * 4 + grade
 
 ``meta``       ``watermark`` → number of the next event to fold; ``format`` → ``FORMAT``;
                ``counters`` → [runs, steps, versions, gaps, names]: the last number of each;
-               ``clock`` → time of the newest event, nanoseconds
+               ``clock`` → time of the newest event, nanoseconds; ``recent`` → [versions that were
+               moved or removed last, versions that were read last], at most 512 of each
 ``sessions``   number of its first event → [at_ns, session, mode, [sensor], boot, host, pid,
                version, ended_ns or None, reason]
 ``names``      name → bytes (a path) or [word] (a command line, a directory, a program)

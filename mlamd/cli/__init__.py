@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -71,7 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
     except MlamdError as error:
         from mlamd.cli.text import one_line  # noqa: PLC0415  (only where something is wrong)
 
-        click.echo(f"mlamd: {one_line(str(error))}", err=True)
+        with suppress(OSError):
+            click.echo(f"mlamd: {one_line(str(error))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

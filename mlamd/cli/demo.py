@@ -17,14 +17,15 @@ from mlamd.errors import DemoError
 
 
 @click.command(name="demo")
-@click.argument("directory", default="mlamd-demo", type=click.Path(path_type=Path))
-def command(directory: Path) -> None:
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
+def command(directory: Path | None) -> None:
     """Put a small real project into DIRECTORY, record two passes of it, and show what is known then.
 
+    Without DIRECTORY it goes to `mlamd-demo` here, or `mlamd-demo-2` and so on if that exists.
     Ends with an error if what was recorded is not what was run. The recorder goes on, so that the
     same commands can be tried by hand.
     """
-    root = _lay_out(directory)
+    root = _lay_out(directory or _free_place())
     os.chdir(root)
     _heading(f"A project of four stages, in {root}")
     _mlamd("init")
@@ -49,6 +50,13 @@ def command(directory: Path) -> None:
     say("  mlamd uses data/raw/penguins.csv  what depends on it")
     say(f"  mlamd why {MODEL}@-1    what made the version before the last")
     say("  mlamd stop                      stop recording")
+
+
+def _free_place() -> Path:
+    number = 1
+    while (place := Path("mlamd-demo" if number == 1 else f"mlamd-demo-{number}")).exists():
+        number += 1
+    return place
 
 
 def _lay_out(directory: Path) -> Path:

@@ -1,5 +1,6 @@
 """``mlamd start``."""
 
+import os
 import sys
 
 import click
@@ -7,6 +8,7 @@ import click
 from mlamd.cli.answer import workspace_of
 from mlamd.cli.text import say
 from mlamd.errors import MlamdError, UnavailableError
+from mlamd.workspace import Workspace
 
 
 @click.command(name="start")
@@ -39,7 +41,17 @@ def command(context: click.Context, foreground: bool, mode: str | None, sensor: 
     except MlamdError as error:
         _log(str(error))
         say_ready("error", str(error))
+        if _logged_to_stderr(workspace):
+            sys.exit(error.exit_code)
         raise
+
+
+def _logged_to_stderr(workspace: Workspace) -> bool:
+    """Say whether standard error is the recorder's log, as it is in the background."""
+    try:
+        return os.path.samestat(os.fstat(2), workspace.log_file.stat())
+    except OSError:
+        return False
 
 
 def _log(message: str) -> None:

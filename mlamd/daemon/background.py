@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from typing import BinaryIO
 
 from mlamd.daemon import client
 from mlamd.daemon.lock import holder
 from mlamd.errors import (
+    AccessError,
     AlreadyRecordedError,
     NotAnsweringError,
     NotRunningError,
@@ -32,10 +34,11 @@ def start(workspace: Workspace) -> str:
         raise AlreadyRecordedError(
             f"{workspace.root} is recorded already, by pid {pid or '?'}: see `mlamd status`"
         )
+    log = _open_log(workspace)
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "mlamd", "-C", str(workspace.root), "start", "--foreground"]
     environment = {**os.environ, "MLAMD_READY_FD": str(writing)}
-    with open(os.devnull, "r+b") as null, open(workspace.log_file, "ab") as log:
+    with open(os.devnull, "r+b") as null, log:
         process = subprocess.Popen(
             command,
             stdin=null,
@@ -51,6 +54,15 @@ def start(workspace: Workspace) -> str:
         return _await_ready(process, reading, workspace)
     finally:
         os.close(reading)
+
+
+def _open_log(workspace: Workspace) -> BinaryIO:
+    try:
+        return workspace.log_file.open("ab")
+    except OSError as error:
+        raise AccessError(
+            f"cannot write {workspace.log_file}: {error.strerror}; check the owner of the store"
+        ) from error
 
 
 def _await_ready(process: "subprocess.Popen[bytes]", reading: int, workspace: Workspace) -> str:

@@ -10,7 +10,7 @@ from mlamd.sensors.signals import Signal
 
 Item = Signal | Observation
 
-LIMIT = 500_000
+LIMIT = 200_000
 
 
 class Inbox:

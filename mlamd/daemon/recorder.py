@@ -7,6 +7,7 @@ Everything else is one trio task, ``_pump``. ``sync`` is the barrier that questi
 import logging
 import os
 import socket
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from mlamd.catalog.memory import CatalogMemory
 from mlamd.daemon.digests import Digester
 from mlamd.daemon.inbox import Inbox, Item
 from mlamd.daemon.lock import StoreLock
-from mlamd.daemon.storing import Writer, gaps_in
+from mlamd.daemon.storing import MOST_EVENTS, Writer, gaps_in
 from mlamd.errors import AccessError, MlamdError, WorkspaceGoneError
 from mlamd.host.clock import Clock, SystemClock
 from mlamd.host.files import LocalFiles
@@ -42,11 +43,15 @@ from mlamd.workspace import Workspace
 
 log = logging.getLogger("mlamd")
 
-_ALIVE_EVERY_S = 5.0
+_ALIVE_EVERY_S = 2.0
 _BATCH_S = 0.004
 _SYNC_S = 10.0
 _BUSY_S, _REST_S = 0.25, 5.0
 """How long the pump sleeps at most, while digests or the catalog are behind, and when nothing is."""
+_SLICE = 1000
+_MANY = 20_000
+"""After a batch of observations as large as this, memory is given back to the system."""
+
 IGNORE_FILE = b".mlamdignore"
 
 
@@ -77,7 +82,6 @@ class Recorder:
         self.writer.on_folded = self._folded
         own = OwnReads()
         files = LocalFiles(own.announce)
-        self._own = own
         self._files = files
         self.digester = Digester(
             files,
@@ -93,6 +97,8 @@ class Recorder:
         self._stopping = trio.Event()
         self._cookies: dict[bytes, trio.Event] = {}
         self._polled = trio.Event()
+        self._draining = trio.Lock()
+        self._trim = False
         self._gone: bytes | None = None
 
     # --- life --------------------------------------------------------------------------------
@@ -198,9 +204,20 @@ class Recorder:
         self._lock.close()
 
     async def _alive(self) -> None:
-        while True:
-            self.workspace.alive_file.touch()
+        """Leave a sign of life now and then; end when the workspace or the store is gone.
+
+        inotify says nothing of a directory that is removed or moved while somebody still uses it, or
+        that moves with one above it.
+        """
+        identity = _identity(self.workspace.root)
+        while _identity(self.workspace.root) == identity:
+            try:
+                self.workspace.alive_file.touch()
+            except OSError:
+                break
             await trio.sleep(_ALIVE_EVERY_S)
+        self._gone = self._gone or self._root
+        self.stop()
 
     # --- taking in ---------------------------------------------------------------------------
 
@@ -239,10 +256,27 @@ class Recorder:
                 await trio.sleep(pause_s)
 
     async def _drain(self, *, commit: bool) -> None:
+        """Take in everything that has come; in slices, so that questions are answered meanwhile."""
+        async with self._draining:
+            await self._drain_alone()
+            if commit:
+                await self.writer.commit()
+
+    async def _drain_alone(self) -> None:
         self._news = trio.Event()
         items = self.inbox.take()
+        if len(items) > _MANY:
+            self._trim = True
+        elif self._trim:
+            self._trim = False
+            give_back_memory()
         rescan_ns = 0
-        for item in items:
+        for place, item in enumerate(items, 1):
+            if place % _SLICE == 0:
+                self._collect(self.attributor.drain())
+                if self.writer.waiting >= MOST_EVENTS:
+                    await self.writer.commit()
+                await trio.lowlevel.checkpoint()
             if isinstance(item, Signal):
                 rescan_ns = self._signal(item) or rescan_ns
             else:
@@ -263,8 +297,6 @@ class Recorder:
         if dropped:
             detail = f"{dropped} events could not be stored: {self.writer.trouble}"
             self.attributor.observe(seen.Lost(now_ns, now_ns, b"", "store-full", detail))
-        if commit:
-            await self.writer.commit()
 
     def _signal(self, signal: Signal) -> int:
         """Take in one signal; return since when to scan again, 0 for never."""
@@ -281,7 +313,7 @@ class Recorder:
             self.attributor.observe(observation)
         if name == IGNORE_FILE and signal.act in {Act.CLOSE_WRITE, Act.MOVED_TO, Act.DELETE}:
             self._reload_noise()
-        lost = signal.act is Act.LOST and signal.detail in {"overflow", "inbox-full"}
+        lost = signal.act is Act.LOST and signal.detail.startswith("overflow")
         return signal.from_ns if lost else 0
 
     def _reload_noise(self) -> None:
@@ -291,11 +323,11 @@ class Recorder:
     async def _recover(self, since_ns: int) -> None:
         """After a loss: mark what is not marked, and look at everything again."""
         log.warning("observations were lost; looking at the workspace again")
-        self._own.forget()
         self._collect(self.attributor.drain())
         await self.writer.commit(fold=True)
         self.sensor.refresh()
         self._scan(since_ns)
+        self._trim = True
 
     def _after_poll(self) -> None:
         now_ns = self._clock.now_ns()
@@ -379,6 +411,23 @@ class Recorder:
             "watched_directories": self.sensor.watched(),
             "trouble": self.writer.trouble,
         }
+
+
+def give_back_memory() -> None:
+    """Let the C library return freed memory to the system, where it can (malloc_trim(3))."""
+    import ctypes  # noqa: PLC0415  (rarely needed)
+
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if library is not None and hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        result = path.stat()
+    except OSError:
+        return None
+    return result.st_dev, result.st_ino
 
 
 def _modified_ns(path: Path) -> int:

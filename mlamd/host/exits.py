@@ -9,6 +9,7 @@ import os
 import select
 import struct
 from collections import OrderedDict
+from contextlib import suppress
 
 from mlamd.model.processes import ProcessKey
 
@@ -70,10 +71,8 @@ class ExitWatch:
         if descriptor is None:
             return
         del self._keys[descriptor]
-        try:
+        with suppress(KeyError):
             self._poll.unregister(descriptor)
-        except KeyError:
-            pass
         os.close(descriptor)
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mlamd.catalog.state import MOST_RECENT, recent
 from mlamd.lineage.view import View
 from mlamd.model.derived import FileVersion, Run, Step
 from mlamd.model.evidence import Grade, Origin
@@ -86,11 +87,21 @@ def of_path(view: View, newest: FileVersion, *, reads: bool, limit: int) -> list
 def of_workspace(view: View, *, reads: bool, limit: int) -> list[Entry]:
     """Return what happened in the workspace, newest first (0: no limit)."""
     entries: list[Entry] = []
+    told: set[int] = set()
     for version in _newest_versions(view):
+        told.add(version.number)
         entries += of_version(view, version, reads=reads)
-        if limit and len(entries) >= limit * 4:
+        if 0 < limit <= MOST_RECENT and len(entries) >= limit * 4:
+            entries += _recent(view, told, reads=reads)
             break
     return _newest_first(entries, limit)
+
+
+def _recent(view: View, told: set[int], *, reads: bool) -> Iterator[Entry]:
+    """Yield what happened with older versions that somebody moved, removed or read lately."""
+    changed, read = recent(view.tables)
+    for number in {*changed, *(read if reads else ())} - told:
+        yield from of_version(view, view.version(number), reads=reads)
 
 
 def _newest_versions(view: View) -> Iterator[FileVersion]:

@@ -14,7 +14,7 @@ class FileStat(NamedTuple):
     links: int = 1
 
     def same_content(self, other: "FileStat | None") -> bool:
-        """True if nothing hints at a change of content between the two looks.
+        """Say whether nothing hints at a change of content between the two looks.
 
         ``ctime`` is left out when everything else agrees: ``chmod``, ``link`` and ``rename`` change it
         without changing content, and a writer cannot change content without changing ``mtime``

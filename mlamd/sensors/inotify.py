@@ -8,6 +8,7 @@ a batch the thread rests a millisecond, in which the kernel joins equal ones.
 import os
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import ClassVar
 
 from watchdog.observers.inotify_c import (
@@ -59,6 +60,8 @@ _FILE_BITS = sum(_ACT_OF) | int(InotifyConstants.IN_ACCESS)
 _DIRECTORY = int(InotifyConstants.IN_ISDIR)
 _READ = int(InotifyConstants.IN_ACCESS)
 _MOST_READ = 50_000
+_PAIR_NS = 100_000_000
+"""How long the second half of a rename may take to follow the first."""
 
 
 class _Batched(InotifyFD):
@@ -104,10 +107,11 @@ class InotifySensor:
         self._clock = clock
         self._paths: dict[WatchDescriptor, bytes] = {}
         self._watches: dict[bytes, WatchDescriptor] = {}
-        self._moving: dict[int, bytes] = {}
+        self._identities: dict[WatchDescriptor, CallbackId] = {}
+        self._moving: dict[int, tuple[bytes, int]] = {}
         self._read: set[bytes] = set()
         self._last_ns = 0
-        self._id = CallbackId(id(self))
+        self._numbers = count(1)
         try:
             self._descriptor = _Batched()
         except OSError as error:
@@ -145,7 +149,7 @@ class InotifySensor:
         for root in self._roots:
             try:
                 for directory in self._directories(root):
-                    self._mark(directory)
+                    self._mark(directory, again=True)
             except OSError as error:
                 self._unwatchable(root, error)
 
@@ -156,7 +160,7 @@ class InotifySensor:
             raise AccessError(f"no permission to read {os.fsdecode(root)}: check its owner and mode")
         try:
             for directory in self._directories(root):
-                self._mark(directory, _ROOT_MASK if directory == root else _MASK)
+                self._mark(directory)
         except OSError as error:
             limit = _limit()
             raise WatchLimitError(
@@ -172,27 +176,56 @@ class InotifySensor:
             yield directory
             try:
                 with os.scandir(directory) as entries:
-                    for entry in entries:
-                        if entry.is_dir(follow_symlinks=False) and not self._skip(entry.path):
-                            waiting.append(entry.path)
+                    waiting.extend(
+                        entry.path
+                        for entry in entries
+                        if entry.is_dir(follow_symlinks=False) and not self._skip(entry.path)
+                    )
             except FileNotFoundError:
                 continue
             except OSError as error:
                 self._unwatchable(directory, error)
 
-    def _mark(self, directory: bytes, mask: Mask = _MASK) -> None:
-        """Watch one directory; raises ``OSError`` only if no watches are left."""
-        if directory in self._watches:
-            return
+    def _mark(self, directory: bytes, *, again: bool = False) -> WatchDescriptor | None:
+        """Watch one directory; raises ``OSError`` only if no watches are left.
+
+        ``again`` asks the kernel even if the name is watched: another directory may stand there by now.
+        """
+        known = self._watches.get(directory)
+        if known is not None and not again:
+            return known
+        identity = CallbackId(next(self._numbers))
+        mask = _ROOT_MASK if directory in self._roots else _MASK
         try:
-            descriptor = self._descriptor.add_callback(directory, mask, self, self._id)
+            descriptor = self._descriptor.add_callback(directory, mask, self, identity)
         except (FileNotFoundError, NotADirectoryError):
-            return
+            return None
         if descriptor == -1:
             self._unwatchable(directory, PermissionError("no permission to watch it"))
-            return
+            return None
+        self._enter(directory, descriptor, identity)
+        return descriptor
+
+    def _enter(self, directory: bytes, descriptor: WatchDescriptor, identity: CallbackId) -> None:
+        """Note a watch; the directory may have been known by another name, the name for another directory."""
+        if descriptor in self._identities:
+            self._descriptor.remove_callbacks([(descriptor, self._identities[descriptor])])
+            name = self._paths.get(descriptor)
+            if name is not None and self._watches.get(name) == descriptor:
+                del self._watches[name]
+        stale = self._watches.get(directory)
+        if stale is not None and stale != descriptor:
+            self._drop(stale)
+        self._identities[descriptor] = identity
         self._paths[descriptor] = directory
         self._watches[directory] = descriptor
+
+    def _drop(self, descriptor: WatchDescriptor) -> None:
+        """Watch something no more."""
+        self._paths.pop(descriptor, None)
+        identity = self._identities.pop(descriptor, None)
+        if identity is not None:
+            self._descriptor.remove_callbacks([(descriptor, identity)])
 
     def _unwatchable(self, directory: bytes, error: OSError) -> None:
         now_ns = self._clock.now_ns()
@@ -206,6 +239,8 @@ class InotifySensor:
 
     def on_event(self, event: InotifyEvent) -> None:
         """Take one event of a watched directory."""
+        if self._moving:
+            self._left(self._descriptor.read_ns - _PAIR_NS)
         directory = self._paths.get(event.wd)
         if directory is None:
             return
@@ -252,34 +287,58 @@ class InotifySensor:
             Signal(act, at_ns, path, is_directory=True, cookie=cookie, from_ns=self._descriptor.before_ns)
         )
         if act is Act.MOVED_FROM:
-            self._moving[cookie] = path
+            self._moving[cookie] = path, at_ns
         elif act is Act.MOVED_TO:
-            source = self._moving.pop(cookie, None)
-            if source is None or source not in self._watches:
+            source, _ = self._moving.pop(cookie, (b"", 0))
+            if source not in self._watches:
+                self._left(at_ns)
                 self._appeared(path)
             elif self._skip(path):
                 self._unmark(source)
             else:
-                self._rename(source, path)
+                self._renamed(source, path)
         elif act is Act.CREATE:
+            self._appeared(path)
+
+    def _left(self, before_ns: int) -> None:
+        """Watch directories no more that had left by then and have not arrived anywhere."""
+        for cookie, (path, at_ns) in list(self._moving.items()):
+            if at_ns < before_ns:
+                del self._moving[cookie]
+                self._unmark(path)
+
+    def _renamed(self, source: bytes, path: bytes) -> None:
+        """Follow a directory to its new name.
+
+        Both names may stand for other directories by now; what the kernel says of the new one decides.
+        """
+        watched = self._watches[source]
+        if self._mark(path, again=True) in {watched, None}:
+            self._rename(source, path)
+        else:
             self._appeared(path)
 
     def _appeared(self, path: bytes) -> None:
         """Mark a new directory and those below it, then report what already stands there."""
         if self._skip(path):
             return
-        from_ns = self._descriptor.before_ns
         try:
             for directory in self._directories(path):
                 self._mark(directory)
-                with os.scandir(directory) as entries:
-                    for entry in entries:
-                        if entry.is_file(follow_symlinks=False):
-                            now_ns = self._clock.now_ns()
-                            self._deliver(Signal(Act.FOUND, now_ns, entry.path, from_ns=from_ns))
+                self._report(directory)
         except OSError as error:
-            if not isinstance(error, FileNotFoundError | NotADirectoryError):
-                self._unwatchable(path, error)
+            self._unwatchable(path, error)
+
+    def _report(self, directory: bytes) -> None:
+        """Report the files that stand in a directory."""
+        from_ns = self._descriptor.before_ns
+        try:
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    if entry.is_file(follow_symlinks=False):
+                        self._deliver(Signal(Act.FOUND, self._clock.now_ns(), entry.path, from_ns=from_ns))
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return
 
     def _rename(self, source: bytes, path: bytes) -> None:
         prefix = source + b"/"
@@ -295,11 +354,11 @@ class InotifySensor:
         for path, descriptor in list(self._watches.items()):
             if path == top or path.startswith(prefix):
                 del self._watches[path]
-                self._paths.pop(descriptor, None)
-                self._descriptor.remove_callbacks([(descriptor, self._id)])
+                self._drop(descriptor)
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:
         """Take note that the kernel dropped a watch."""
+        self._identities.pop(wd, None)
         path = self._paths.pop(wd, None)
         if path is not None and self._watches.get(path) == wd:
             del self._watches[path]
@@ -307,8 +366,16 @@ class InotifySensor:
     def on_queue_overflow(self) -> None:
         """Take note that the kernel dropped events."""
         now_ns = self._clock.now_ns()
-        self._moving.clear()
-        self._deliver(Signal(Act.LOST, now_ns, b"", from_ns=self._descriptor.before_ns, detail="overflow"))
+        self._left(now_ns)
+        self._deliver(
+            Signal(
+                Act.LOST,
+                now_ns,
+                b"",
+                from_ns=self._descriptor.before_ns,
+                detail="overflow: the kernel's queue was full",
+            )
+        )
 
 
 def _limit() -> str:

@@ -2,63 +2,57 @@
 
 inotify does not say who opened a file. Before the recorder opens one, it announces the path; the
 next open and close of that path are then taken for ours. Where a user opens the same file at the
-same moment, the counts still come out right, as both opens are reported. An announced open that does
-not show up is forgotten after a second.
+same moment, the counts still come out right, as both opens are reported. An announced open counts for
+events of the next seconds only: those that the sensor stamped, however late they are looked at.
 """
 
 import threading
-import time
 
-_OPEN_S = 1.0
-_CLOSE_S = 900.0
+from mlamd.host.clock import Clock, SystemClock
+
+_OPEN_NS = 5_000_000_000
+_CLOSE_NS = 900_000_000_000
+_EARLY_NS = 100_000_000
+_MOST = 200_000
 
 
 class OwnReads:
     """Announced opens; safe to use from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
         self._lock = threading.Lock()
-        self._opens: dict[bytes, list[float]] = {}
-        self._closes: dict[bytes, list[float]] = {}
+        self._opens: dict[bytes, list[int]] = {}
+        self._closes: dict[bytes, list[int]] = {}
 
     def announce(self, path: bytes) -> None:
         """Say that we are about to open ``path`` for reading."""
+        now_ns = self._clock.now_ns()
         with self._lock:
-            self._opens.setdefault(path, []).append(time.monotonic() + _OPEN_S)
+            self._opens.setdefault(path, []).append(now_ns)
+            if len(self._opens) > _MOST:
+                old = now_ns - _OPEN_NS
+                self._opens = {name: times for name, times in self._opens.items() if times[-1] > old}
 
-    def took_open(self, path: bytes) -> bool:
+    def took_open(self, path: bytes, at_ns: int) -> bool:
         """Say whether an open that was reported is ours; it is then no longer expected."""
-        if not self._opens:
+        if path not in self._opens:
             return False
         with self._lock:
-            if not _take(self._opens, path):
-                return False
-            self._closes.setdefault(path, []).append(time.monotonic() + _CLOSE_S)
-            return True
+            times = [time_ns for time_ns in self._opens.pop(path, ()) if at_ns - time_ns < _OPEN_NS]
+            ours = bool(times) and times[0] - _EARLY_NS <= at_ns
+            if ours:
+                self._closes.setdefault(path, []).append(times.pop(0))
+            if times:
+                self._opens[path] = times
+            return ours
 
-    def took_close(self, path: bytes) -> bool:
+    def took_close(self, path: bytes, at_ns: int) -> bool:
         """Say whether a close that was reported is ours; it is then no longer expected."""
-        if not self._closes:
+        if path not in self._closes:
             return False
         with self._lock:
-            return _take(self._closes, path)
-
-    def forget(self) -> None:
-        """Expect nothing any more, as after an overflow."""
-        with self._lock:
-            self._opens.clear()
-            self._closes.clear()
-
-
-def _take(expected: dict[bytes, list[float]], path: bytes) -> bool:
-    times = expected.get(path)
-    if times is None:
-        return False
-    now = time.monotonic()
-    live = [time_ for time_ in times if time_ >= now]
-    found = bool(live)
-    if len(live) > 1:
-        expected[path] = live[1:]
-    else:
-        del expected[path]
-    return found
+            times = [time_ns for time_ns in self._closes.pop(path, ()) if at_ns - time_ns < _CLOSE_NS]
+            if len(times) > 1:
+                self._closes[path] = times[1:]
+            return bool(times)

@@ -121,10 +121,18 @@ class ProcessPoller:
         for pid, known in list(self._known.items()):
             young = began_ns - known.seen_ns < _YOUNG_NS
             if known.ended:
+                self._recycled(pid, known)
                 continue
             if (full or young or known.relevant) and self._pulse(pid, known, began_ns):
                 idle.add(known.facts.key)
         self._deliver(seen.ProcessesPolled(self._clock.now_ns(), began_ns, frozenset(idle)))
+
+    def _recycled(self, pid: int, known: _Known) -> None:
+        """Look whether the pid of a process that has ended belongs to another one by now."""
+        pulse = self._host.pulse(pid)
+        if pulse is not None and pulse.start != known.facts.key.start:
+            del self._known[pid]
+            self._new(pid)
 
     def _new(self, pid: int) -> None:
         facts = self._host.look(pid)
@@ -165,7 +173,8 @@ class ProcessPoller:
         before, known.pulse = known.pulse, pulse
         if before is None or before.image != pulse.image:
             facts = self._host.look(pid)
-            if facts is not None and facts.key == known.facts.key and facts != known.facts:
+            same = facts is not None and replace(facts, own=known.facts.own) == known.facts
+            if facts is not None and facts.key == known.facts.key and not same:
                 self._note(pid, facts)
             return False
         idle = pulse.ran is not None and pulse.ran == before.ran

@@ -69,10 +69,10 @@ class Translator:
     def _file(self, signal: Signal) -> Iterator[seen.Observation]:
         act, path, at_ns = signal.act, signal.path, signal.at_ns
         if act is Act.OPEN:
-            if not self._own.took_open(path):
+            if not self._own.took_open(path, at_ns):
                 yield seen.FileOpened(at_ns, path, self._files.stat(path), since_ns=signal.from_ns)
         elif act is Act.CLOSE_READ:
-            if not self._own.took_close(path):
+            if not self._own.took_close(path, at_ns):
                 yield seen.FileClosed(at_ns, path, wrote=False)
         elif act is Act.CLOSE_WRITE:
             yield seen.FileClosed(at_ns, path, wrote=True, stat=self._files.stat(path), read=signal.read)
@@ -88,7 +88,7 @@ class Translator:
                 yield seen.FileFound(at_ns, path, stat, signal.from_ns, live=True)
 
     def _bytecode(self, signal: Signal) -> Iterator[seen.Observation]:
-        if self._own.took_open(signal.path):
+        if self._own.took_open(signal.path, signal.at_ns):
             return
         source = self._source_of(signal.path)
         stat = None if source is None else self._files.stat(source)

@@ -1,4 +1,4 @@
-"""A memory made of dictionaries, for the state machine's only port; it can fold the events that it is given."""
+"""A memory made of dictionaries, for the state machine's only port; it can fold events."""
 
 from collections.abc import Iterable
 

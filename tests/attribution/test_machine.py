@@ -8,7 +8,7 @@ from mlamd.model import observations as seen
 from mlamd.model.evidence import Grade
 from mlamd.model.processes import HeldFile
 from tests.attribution.book import Book
-from tests.attribution.world import MS, S, Node, World
+from tests.attribution.world import MS, Node, S, World
 
 PATHS = ["a", "b", "d/a", "d/e/b", ".git/x", "__pycache__/a.cpython-311.pyc"]
 COMMANDS = ["bash -i", "python a.py", "make", "vim a", "git add", "torchrun t.py", "cat a", "jupyter-lab"]

@@ -9,8 +9,10 @@ from tests.attribution.world import MS, World
 WORKERS = {
     "multiprocessing spawn": (
         "python train.py",
-        "/usr/bin/python3 -c 'from multiprocessing.spawn import spawn_main; spawn_main(pipe_handle=7)'"
-        " --multiprocessing-fork",
+        (
+            "/usr/bin/python3 -c 'from multiprocessing.spawn import spawn_main; spawn_main(pipe_handle=7)'"
+            " --multiprocessing-fork"
+        ),
     ),
     "multiprocessing forkserver": (
         "python train.py",

@@ -243,6 +243,9 @@ def test_settings(project, content):
     (project.store / "settings.toml").write_text(content)
     assert "settings.toml" in project.fails(errors.SettingsError, "start")
     assert project.pid() is None
+    log = (project.store / "recorder.log").read_text()
+    assert log.count("\n") == 1
+    assert " ERROR " in log
 
 
 @pytest.mark.root
@@ -278,4 +281,5 @@ def test_directory_that_may_not_be_written(open_project):
 def test_log_that_may_not_be_written(open_project):
     open_project.as_nobody("init")
     (open_project.store / "recorder.log").touch(mode=0o600)
-    open_project.fails(errors.AccessError, "start", "--foreground", nobody=True)
+    for way in (["start"], ["start", "--foreground"]):
+        open_project.fails(errors.AccessError, *way, nobody=True)

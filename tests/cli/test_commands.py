@@ -111,9 +111,7 @@ def test_works_from_below_and_with_directory_option(told, tmp_path):
 @pytest.mark.parametrize("question", [["log", "-n", "0"], ["lineage", "model", "--json"], ["--help"]])
 def test_reader_that_goes_away(told, question):
     command = [sys.executable, "-m", "mlamd", *question]
-    with subprocess.Popen(
-        command, cwd=told.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen(command, cwd=told.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() in {0, 1, 141}
@@ -133,11 +131,15 @@ def test_help_imports_nothing_heavy(arguments):
         "mlamd.main(sys.argv[1:], prog_name='mlamd', standalone_mode=False)\n"
         "print(*sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, check=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, check=True, text=True
+    )
     assert heavy & set(done.stdout.splitlines()[-1].split()) == set()
 
 
-@pytest.mark.parametrize("arguments", [["dance"], ["runs", "-n", "-1"], ["log", "-n", "x"], ["why"], ["runs", "--no"]])
+@pytest.mark.parametrize(
+    "arguments", [["dance"], ["runs", "-n", "-1"], ["log", "-n", "x"], ["why"], ["runs", "--no"]]
+)
 def test_wrong_usage(project, arguments):
     done = project.mlamd(*arguments, code=2)
     assert "Error: " in done.stderr

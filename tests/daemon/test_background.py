@@ -26,7 +26,7 @@ def test_two_starts_at_once_give_one_recorder(project):
     assert sorted(codes) == [0, AlreadyRecordedError.exit_code]
 
 
-def test_questions_while_it_starts_do_not_disturb(project, wait_until):
+def test_questions_while_it_starts_do_not_disturb(project):
     """A question probes the lock; a starting recorder must not take that for another recorder."""
     project.mlamd("init")
     for _ in range(3):

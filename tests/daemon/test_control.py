@@ -36,12 +36,12 @@ def test_another_user_is_not_answered(recorded):
     """Even where the directories' modes would let it in."""
     if os.getuid() != 0:
         pytest.skip("only root can become another user")
-    os.chmod(recorded.store, 0o755)
-    os.chmod(recorded.store / "control.sock", 0o666)
+    recorded.store.chmod(0o711)
+    (recorded.store / "control.sock").chmod(0o777)
     become = (
         "import os, socket, sys; os.chdir(sys.argv[1]); os.setuid(65534)\n"
         "connection = socket.socket(socket.AF_UNIX); connection.connect('control.sock')\n"
-        "connection.sendall(b'{\"ask\": \"stop\"}\\n'); print(connection.recv(99))"
+        'connection.sendall(b\'{"ask": "stop"}\\n\'); print(connection.recv(99))'
     )
     done = subprocess.run(
         [sys.executable, "-c", become, str(recorded.store)], capture_output=True, text=True, check=False

@@ -65,7 +65,6 @@ def test_workspace_that_vanishes(project, vanish):
     assert err == f"mlamd: {project.root} is gone: the recorder ended\n"
 
 
-@pytest.mark.xfail(strict=True, reason="inotify is silent here, and nobody looks whether the workspace stands")
 def test_workspace_below_a_directory_that_moves(project):
     project.mlamd("init")
     process = project.foreground()
@@ -75,7 +74,6 @@ def test_workspace_below_a_directory_that_moves(project):
     assert err == f"mlamd: {project.root} is gone: the recorder ended\n"
 
 
-@pytest.mark.xfail(strict=True, reason="inotify is silent here, and nobody looks whether the workspace stands")
 def test_workspace_that_vanishes_while_somebody_stands_in_it(project):
     project.mlamd("init")
     process = project.foreground()

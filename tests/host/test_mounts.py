@@ -7,18 +7,15 @@ import pytest
 
 from mlamd.host.mounts import filesystem_of, is_network
 
-_TABLE = "\n".join(
-    [
-        "20 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw",
-        "21 20 0:5 / /net rw - nfs4 server:/ rw",
-        "22 21 0:6 / /net/local rw - xfs /dev/sdb rw",
-        "23 20 0:7 / /with\\040space rw - cifs //server/x rw",
-        "24 20 0:8 / /twice rw - tmpfs a rw",
-        "25 20 0:9 / /twice rw - fuse.sshfs b rw",
-        "a line that means nothing",
-        "",
-    ]
-)
+_TABLE = """
+20 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+21 20 0:5 / /net rw - nfs4 server:/ rw
+22 21 0:6 / /net/local rw - xfs /dev/sdb rw
+23 20 0:7 / /with\\040space rw - cifs //server/x rw
+24 20 0:8 / /twice rw - tmpfs a rw
+25 20 0:9 / /twice rw - fuse.sshfs b rw
+a line that means nothing
+"""
 
 
 @pytest.mark.parametrize(
@@ -40,5 +37,7 @@ def test_deepest_and_last_mount_counts(path, kind):
 
 
 def test_this_machine(tmp_path):
-    expected = subprocess.run(["stat", "-f", "-c", "%T", tmp_path], capture_output=True, text=True, check=True)
+    expected = subprocess.run(
+        ["stat", "-f", "-c", "%T", tmp_path], capture_output=True, text=True, check=True
+    )
     assert filesystem_of(tmp_path).startswith(expected.stdout.split("/")[0].strip()[:3])

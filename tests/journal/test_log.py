@@ -36,7 +36,8 @@ journal = Journal(Path(sys.argv[1]), write=True)
 following = journal.next_number()
 print(following, flush=True)
 while True:
-    batch = [Named(following + place, b"path %d" % (following + place)) for place in range(following % 700 + 1)]
+    numbers = range(following, following + following % 700 + 1)
+    batch = [Named(number, b"path %d" % number) for number in numbers]
     following = journal.append(batch, following)
     print(following, flush=True)
 """

@@ -143,7 +143,6 @@ def test_log_is_newest_first_and_limited(story, view):
     assert len(of_workspace(asked, reads=True, limit=0)) == 56
 
 
-@pytest.mark.xfail(strict=True, reason="the newest versions are looked at, not the newest deeds")
 def test_log_limit_looks_at_old_versions_with_new_deeds(story, view):
     """A version that was sealed long ago may have been removed a moment ago."""
     first = story.write(story.step(story.run("x")), "first", 2)

@@ -96,7 +96,12 @@ def test_pipes(story, view, via, name):
     assert _down(asked, a) == {b"a", b"b"}
     assert _down(asked, late) == {b"late"}
     (edge,) = [edge for edge in walk(asked, asked.version(b)).edges.values() if edge.via]
-    assert (edge.via, edge.relation, edge.source, edge.target) == (name, "read", ("step", cat), ("step", sort))
+    assert (edge.via, edge.relation, edge.source, edge.target) == (
+        name,
+        "read",
+        ("step", cat),
+        ("step", sort),
+    )
 
 
 def test_append_derives_from_the_version_before(story, view):

@@ -168,7 +168,7 @@ def test_same_content_names_the_newest(story, view):
     assert resolve_version(asked, digest[:12], PLACE).number == 3
 
 
-def test_ambiguous_digest(story, view, monkeypatch):
+def test_ambiguous_digest(story, view):
     story.existing("a", 1, "one")
     story.existing("b", 1, "two")
     digests = [b"\xab\xcd\xef" + bytes(28) + bytes((last,)) for last in (1, 2)]
