@@ -153,6 +153,9 @@ class Judge:
             )
             state.modified = True
             return version
+        if state.closing and stat is not None and not stat.same_content(state.stat):
+            # A write that is still held came after this open: the stat was taken too late to mean anything.
+            return state.version or self.versions.existing(state, None, access.from_ns)
         return self.versions.existing(state, stat, access.from_ns)
 
     def _write(self, access: Access) -> None:

@@ -53,7 +53,7 @@ class Noise:
             verdict = self.directory(head)
         if verdict is not Sort.LINEAGE:
             return verdict
-        if _SWAP_NAME.match(name):
+        if name == STORE_NAME or _SWAP_NAME.match(name):
             return Sort.IGNORED
         if self._has_patterns and self._matches(path):
             return Sort.IGNORED

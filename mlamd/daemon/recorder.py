@@ -81,7 +81,8 @@ class Recorder:
         self.attributor = Attributor(self._root, self._memory, noise, self._data_roots)
         self.writer.on_folded = self._folded
         own = OwnReads()
-        files = LocalFiles(own.announce)
+        self._own = own
+        files = LocalFiles(own)
         self._files = files
         self.digester = Digester(
             files,
@@ -140,6 +141,7 @@ class Recorder:
         try:
             self.sensor.start()
             self.sensor.watch_extra(os.fsencode(self.workspace.sync_directory))
+            self._own.mark_with(self.workspace.sync_directory / "mark")
             self.poller.start()
             yield
         except BaseException:
@@ -148,6 +150,7 @@ class Recorder:
         finally:
             self.sensor.stop()
             self.poller.stop()
+            self._own.close()
 
     def _begin(self) -> None:
         """Open the session; find what changed since the last one."""
@@ -249,6 +252,7 @@ class Recorder:
             busy = self.writer.waiting or self.writer.unfolded or self.digester.waiting
             with trio.move_on_after(_BUSY_S if busy else _REST_S):
                 await self._news.wait()
+            self._news = trio.Event()
             await trio.sleep(_BATCH_S)
             await self._drain(commit=False)
             if self.writer.waiting or self.writer.unfolded:
@@ -263,7 +267,6 @@ class Recorder:
                 await self.writer.commit()
 
     async def _drain_alone(self) -> None:
-        self._news = trio.Event()
         items = self.inbox.take()
         if len(items) > _MANY:
             self._trim = True

@@ -2,7 +2,6 @@
 
 import os
 import stat as modes
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -45,15 +44,40 @@ def file_stat(result: os.stat_result) -> FileStat:
     )
 
 
-def _nobody(path: bytes) -> None:
-    del path
+class OwnAccess(Protocol):
+    """Who must know of our own opens, as a watch of the directory cannot tell them from others'."""
+
+    def announce(self, path: bytes) -> None:
+        """Take note that we are about to open a path."""
+        ...
+
+    def retract(self, path: bytes) -> None:
+        """Take note that the open failed."""
+        ...
+
+    def separate(self) -> None:
+        """Keep our next event apart from equal ones of others."""
+        ...
+
+
+class _Unwatched:
+    """Nobody watches."""
+
+    def announce(self, path: bytes) -> None:
+        del path
+
+    def retract(self, path: bytes) -> None:
+        del path
+
+    def separate(self) -> None:
+        return
 
 
 class LocalFiles:
-    """The machine's files. ``announce`` is told a path before we open it, and why a watch may fire."""
+    """The machine's files; ``own`` is told of every open and close of ours."""
 
-    def __init__(self, announce: Callable[[bytes], None] = _nobody) -> None:
-        self._announce = announce
+    def __init__(self, own: OwnAccess | None = None) -> None:
+        self._own = own or _Unwatched()
 
     def stat(self, path: bytes) -> FileStat | None:
         """See ``FileHost``. Never raises: what cannot be looked at is None."""
@@ -79,7 +103,7 @@ class LocalFiles:
         except OSError as error:
             return Digests(None, None, _reason(error))
         finally:
-            os.close(descriptor)
+            self._close(descriptor)
 
     def source_mark(self, path: bytes) -> SourceMark | None:
         """See ``FileHost``. The header is 16 bytes: magic, flags, mtime, size (PEP 552)."""
@@ -92,16 +116,28 @@ class LocalFiles:
         except OSError:
             return None
         finally:
-            os.close(descriptor)
+            self._close(descriptor)
         if len(header) < 16 or header[4:8] != bytes(4):
             return None
         return SourceMark(int.from_bytes(header[8:12], "little"), int.from_bytes(header[12:16], "little"))
 
     def _open(self, path: bytes) -> int:
-        self._announce(path)
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        return os.open(path, flags)
+        self._own.announce(path)
+        self._own.separate()
+        try:
+            descriptor = os.open(path, flags)
+        except OSError:
+            self._own.retract(path)
+            raise
+        self._own.separate()
+        return descriptor
+
+    def _close(self, descriptor: int) -> None:
+        self._own.separate()
+        os.close(descriptor)
+        self._own.separate()
 
 
 def _digests(descriptor: int, prefix_bytes: int) -> tuple[bytes, bytes | None]:

@@ -194,6 +194,10 @@ class InotifySensor:
         known = self._watches.get(directory)
         if known is not None and not again:
             return known
+        if not os.access(directory, os.R_OK):
+            if os.path.lexists(directory):
+                self._unwatchable(directory, PermissionError("no permission to watch it"))
+            return None
         identity = CallbackId(next(self._numbers))
         mask = _ROOT_MASK if directory in self._roots else _MASK
         try:
@@ -201,7 +205,6 @@ class InotifySensor:
         except (FileNotFoundError, NotADirectoryError):
             return None
         if descriptor == -1:
-            self._unwatchable(directory, PermissionError("no permission to watch it"))
             return None
         self._enter(directory, descriptor, identity)
         return descriptor

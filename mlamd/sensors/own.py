@@ -4,9 +4,15 @@ inotify does not say who opened a file. Before the recorder opens one, it announ
 next open and close of that path are then taken for ours. Where a user opens the same file at the
 same moment, the counts still come out right, as both opens are reported. An announced open counts for
 events of the next seconds only: those that the sensor stamped, however late they are looked at.
+
+The kernel joins an event with an equal one that stands right before it in the queue, so that our open
+and a user's could become one. ``separate`` puts another event between them: a read of a marker file in a
+watched directory.
 """
 
+import os
 import threading
+from pathlib import Path
 
 from mlamd.host.clock import Clock, SystemClock
 
@@ -24,6 +30,30 @@ class OwnReads:
         self._lock = threading.Lock()
         self._opens: dict[bytes, list[int]] = {}
         self._closes: dict[bytes, list[int]] = {}
+        self._marker = -1
+
+    def mark_with(self, marker: Path) -> None:
+        """Begin to separate, with a file in a directory that is watched by now."""
+        marker.write_bytes(b"mark")
+        self._marker = os.open(marker, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+
+    def separate(self) -> None:
+        """Put an event of another kind into the sensor's queue."""
+        if self._marker >= 0 and hasattr(os, "pread"):
+            os.pread(self._marker, 1, 0)
+
+    def close(self) -> None:
+        """Give back the marker."""
+        if self._marker >= 0:
+            os.close(self._marker)
+            self._marker = -1
+
+    def retract(self, path: bytes) -> None:
+        """Say that an announced open failed, and will not be reported."""
+        with self._lock:
+            times = self._opens.pop(path, [])[:-1]
+            if times:
+                self._opens[path] = times
 
     def announce(self, path: bytes) -> None:
         """Say that we are about to open ``path`` for reading."""

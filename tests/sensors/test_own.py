@@ -25,7 +25,7 @@ def test_digesting_is_not_observed_and_a_users_simultaneous_read_is(tmp_path: Pa
     path = os.fsencode(tmp_path / "data")
     (tmp_path / "data").write_bytes(b"x" * 3_000_000)
     own = OwnReads()
-    files = LocalFiles(own.announce)
+    files = LocalFiles(own)
     translator = Translator(LocalFiles(), own, lambda name: 1, lambda name: None)  # noqa: ARG005
     stat = file_stat((tmp_path / "data").stat())
     with watching(tmp_path) as watch:
