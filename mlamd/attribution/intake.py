@@ -93,10 +93,11 @@ class Intake:
             stat = observation.stat if opened is None else opened.stat
             self._pass_on(Access("read", path, from_ns, at_ns, stat, opened))
             return
+        access = Access("write", path, from_ns, at_ns, observation.stat, opened, process=observation.process)
+        access.changed = state.modified
         state.closing += 1
-        self._pass_on(
-            Access("write", path, from_ns, at_ns, observation.stat, opened, process=observation.process)
-        )
+        state.changing += access.changed
+        self._pass_on(access)
 
     def moved(self, observation: seen.FileMoved) -> None:
         """Take in a rename."""

@@ -153,7 +153,7 @@ class Judge:
             )
             state.modified = True
             return version
-        if state.closing and stat is not None and not stat.same_content(state.stat):
+        if state.changing and stat is not None and not stat.same_content(state.stat):
             # A write that is still held came after this open: the stat was taken too late to mean anything.
             return state.version or self.versions.existing(state, None, access.from_ns)
         return self.versions.existing(state, stat, access.from_ns)
@@ -161,6 +161,7 @@ class Judge:
     def _write(self, access: Access) -> None:
         state = self.versions.path(access.path)
         state.closing = max(0, state.closing - 1)
+        state.changing = max(0, state.changing - access.changed)
         if _unchanged(state, access):
             return
         if access.process is not None and self._is_being_written(state):

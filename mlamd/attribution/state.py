@@ -187,6 +187,8 @@ class PathState:
     """When content was changed while nobody was known to have the file open."""
     closing: int = 0
     """Closes after writing that are held and not yet judged."""
+    changing: int = 0
+    """Of these, the ones that are known to have changed content."""
     hands: Actors = ()
     """Steps that have closed the file after writing while others still had it open."""
     recent: list[tuple[int, FileStat | None]] = field(default_factory=list)
@@ -212,6 +214,8 @@ class Access:
     source: bytes = b""
     is_directory: bool = False
     process: ProcessKey | None = None
+    changed: bool = False
+    """For ``write``: content is known to have been changed."""
     holder: Process | None = None
     """Who was seen holding the file, if that is how the access is known."""
 

@@ -25,12 +25,15 @@ def pack(value: object) -> bytes:
 
 
 def unpack(data: bytes) -> Any:
-    """Unpack one value; raises ``ValueError`` for anything that is not exactly one."""
+    """Unpack one value; raises ``ValueError`` for anything that is not exactly one.
+
+    A damaged map may have a list as its key, which msgpack reports as a ``TypeError``.
+    """
     try:
         return msgpack.unpackb(
             data, raw=False, unicode_errors="surrogateescape", use_list=True, strict_map_key=False
         )
-    except (msgpack.UnpackException, msgpack.ExtraData) as error:
+    except (msgpack.UnpackException, msgpack.ExtraData, TypeError) as error:
         raise ValueError(str(error)) from error
 
 

@@ -172,17 +172,24 @@ class ProcessPoller:
             return False
         before, known.pulse = known.pulse, pulse
         if before is None or before.image != pulse.image:
-            facts = self._host.look(pid)
-            same = facts is not None and replace(facts, own=known.facts.own) == known.facts
-            if facts is not None and facts.key == known.facts.key and not same:
-                self._note(pid, facts)
+            self._look_again(pid, known)
             return False
         idle = pulse.ran is not None and pulse.ran == before.ran
-        if known.relevant and not idle:
-            young = now_ns - known.seen_ns < _YOUNG_NS
-            if young or now_ns - known.held_ns > _HELD_NS:
-                self._held(pid, known, now_ns)
-        return idle
+        if idle:
+            return True
+        young = now_ns - known.seen_ns < _YOUNG_NS
+        if not known.relevant:
+            self._look_again(pid, known)
+        elif young or now_ns - known.held_ns > _HELD_NS:
+            self._held(pid, known, now_ns)
+        return False
+
+    def _look_again(self, pid: int, known: _Known) -> None:
+        """Report a process anew if it has become another program, or went to another directory."""
+        facts = self._host.look(pid)
+        same = facts is not None and replace(facts, own=known.facts.own) == known.facts
+        if facts is not None and facts.key == known.facts.key and not same:
+            self._note(pid, facts)
 
     def _held(self, pid: int, known: _Known, now_ns: int) -> None:
         held = self._host.held(pid)

@@ -50,11 +50,20 @@ def test_a_close_that_changed_nothing_makes_nobody_the_writer_of_an_older_file(
     world.put("table.db")
     if known:
         world.reads("table.db", by=job)
+        world.settle()
     world.tick(S)
     world.opens("table.db", by=job, mode="r+")
     world.closes("table.db", by=job, wrote=True)
     book = world.settle()
     assert book.writes() == {}
+
+
+def test_a_close_that_changed_nothing_right_after_a_read_makes_nobody_the_writer(anonymous: World) -> None:
+    job = anonymous.shell() / "python train.py"
+    anonymous.reads("table.db", by=job)
+    anonymous.opens("table.db", by=job, mode="r+")
+    anonymous.closes("table.db", by=job, wrote=True)
+    assert anonymous.settle().writes() == {}
 
 
 def test_a_new_file_that_stays_empty_is_a_version(world: World) -> None:

@@ -16,14 +16,30 @@ def path(tmp_path):
     return made
 
 
+class _Own:
+    def __init__(self):
+        self.announced = []
+        self.separated = 0
+
+    def announce(self, path):
+        self.announced.append(path)
+
+    def retract(self, path):
+        self.announced.remove(path)
+
+    def separate(self):
+        self.separated += 1
+
+
 def test_digest(path):
-    announced = []
-    files = LocalFiles(announced.append)
+    own = _Own()
+    files = LocalFiles(own)
     stat = files.stat(path)
     found = files.digest(path, stat, 1000)
     assert found == (blake3(b"x" * 3_000_000).digest(), blake3(b"x" * 1000).digest(), "")
     assert files.digest(path, stat, 2_000_000).prefix == blake3(b"x" * 2_000_000).digest()
-    assert announced == [path, path]
+    assert own.announced == [path, path]
+    assert own.separated == 8
 
 
 def test_empty_file(tmp_path):
