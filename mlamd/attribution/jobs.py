@@ -7,8 +7,10 @@ from mlamd.attribution.state import Process
 
 
 def root_of(process: Process) -> Process:
-    """Return the topmost ancestor below the nearest anchor."""
+    """Return the topmost ancestor below the nearest anchor; an editor's own deeds are a run of its own."""
     node = process
+    if process.role in {Role.EDITOR, Role.MLAMD}:
+        return process
     while node.parent is not None and (not node.parent.role.anchors or _in_subshell(node, node.parent)):
         node = node.parent
     return node
