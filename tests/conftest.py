@@ -27,6 +27,9 @@ for module in pkgutil.walk_packages(mlamd.__path__, "mlamd."):
         import_module(module.name)
 for name in "lmdb.verify encodings.ascii encodings.latin_1 difflib tempfile gettext locale traceback".split():
     import_module(name)
+import lmdb, tempfile
+with tempfile.TemporaryDirectory() as place:
+    lmdb.open(place, lib_version=0).close()
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 mlamd.cli.main(sys.argv[1:])
 """

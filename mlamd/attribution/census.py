@@ -102,7 +102,7 @@ class Census:
             else:
                 waiting.append(process)
         self._ending = waiting
-        self._runs.close_finished(self._living())
+        self._runs.close_finished(self._living(), before_ns)
         self._runs.forget_ended(before_ns - _KEEP_ENDED_NS)
 
     def _living(self) -> list[Process]:

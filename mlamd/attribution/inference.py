@@ -8,7 +8,7 @@ did it, as the others wait for it. One step left: inferred. Several: all of them
 import os
 from collections.abc import Iterable
 
-from mlamd.attribution.roles import Role
+from mlamd.attribution.roles import Role, program
 from mlamd.attribution.state import Access, Process
 from mlamd.model.evidence import Grade
 
@@ -78,6 +78,7 @@ def _others(access: Access, alive: list[Process], absolute: bytes) -> list[Proce
     ] or alive
     awake = [process for process in there if process.ran_within(begin, end)]
     named = [process for process in awake if absolute in arguments(process)]
+    awake = [process for process in awake if program(process.facts) not in _IDLERS]
     if named:
         jobs = [process for process in named if process.role is not Role.SHELL]
         return jobs or named
@@ -87,6 +88,9 @@ def _others(access: Access, alive: list[Process], absolute: bytes) -> list[Proce
             return _settled(ranked, access)
     return []
 
+
+_IDLERS = frozenset({"sleep", "true", "false", "usleep", "pause", "kill", "ps", "date", "pgrep", "pidof"})
+"""Programs that touch no file that is not named on their command line."""
 
 _RANKS = ({Role.JOB, Role.NOTEBOOK, Role.VCS}, {Role.EDITOR}, {Role.SHELL}, {Role.MLAMD})
 

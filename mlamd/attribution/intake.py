@@ -94,10 +94,15 @@ class Intake:
             self._pass_on(Access("read", path, from_ns, at_ns, stat, opened))
             return
         access = Access("write", path, from_ns, at_ns, observation.stat, opened, process=observation.process)
-        access.changed = state.modified
         state.closing += 1
-        state.changing += access.changed
+        if state.modified:
+            self._announce(access)
         self._pass_on(access)
+
+    def _announce(self, access: Access) -> None:
+        """Let those who look at the path before the access is judged know that its content will change."""
+        access.changes = True
+        self._versions.path(access.path).changing += 1
 
     def moved(self, observation: seen.FileMoved) -> None:
         """Take in a rename."""
@@ -113,6 +118,8 @@ class Intake:
         at_ns = observation.at_ns
         access = Access("move", path, at_ns, at_ns, observation.stat, source=source)
         access.is_directory, access.process = observation.is_directory, observation.process
+        if not observation.is_directory and self._places.lineage(observation.path) is not None:
+            self._announce(access)
         self._pass_on(access)
 
     def arrived(self, observation: seen.FileArrived) -> None:
@@ -120,7 +127,9 @@ class Intake:
         path = self._places.lineage(observation.path)
         if path is not None:
             at_ns = observation.at_ns
-            self._pass_on(Access("arrive", path, at_ns, at_ns, observation.stat, process=observation.process))
+            access = Access("arrive", path, at_ns, at_ns, observation.stat, process=observation.process)
+            self._announce(access)
+            self._pass_on(access)
 
     def linked(self, observation: seen.FileLinked) -> None:
         """Take in a new hard link."""

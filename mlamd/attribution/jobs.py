@@ -7,13 +7,22 @@ from mlamd.attribution.state import Process
 
 
 def root_of(process: Process) -> Process:
-    """Return the topmost ancestor below the nearest anchor; an editor's own deeds are a run of its own."""
+    """Return the topmost ancestor below the nearest anchor.
+
+    What an editor or an interactive shell does itself is a run of its own, whoever started it.
+    """
     node = process
-    if process.role in {Role.EDITOR, Role.MLAMD}:
+    if process.role in {Role.EDITOR, Role.MLAMD} or _is_prompt(process):
         return process
     while node.parent is not None and (not node.parent.role.anchors or _in_subshell(node, node.parent)):
         node = node.parent
     return node
+
+
+def _is_prompt(process: Process) -> bool:
+    """Say whether this is an interactive shell, and not a fork of one."""
+    parent = process.parent
+    return process.role is Role.SHELL and (parent is None or not is_fork(process.facts, parent.facts))
 
 
 def _is_shells_fork(process: Process) -> bool:

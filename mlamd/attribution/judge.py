@@ -52,6 +52,8 @@ class Judge:
     def judge(self, access: Access) -> None:
         """Make the events of one access."""
         self._judges[access.kind](access)
+        if access.changes:
+            self.versions.path(access.path).changing -= 1
 
     def found(self, observation: seen.FileFound) -> None:
         """Take note of what a scan after a gap met."""
@@ -161,7 +163,6 @@ class Judge:
     def _write(self, access: Access) -> None:
         state = self.versions.path(access.path)
         state.closing = max(0, state.closing - 1)
-        state.changing = max(0, state.changing - access.changed)
         if _unchanged(state, access):
             return
         if access.process is not None and self._is_being_written(state):

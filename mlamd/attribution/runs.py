@@ -186,8 +186,8 @@ class Runs:
             self._emit(events.StepEnded(step.step, at_ns, exit_code, ranges(step.reads)))
             step.reads = {}
 
-    def close_finished(self, alive: Iterable[Process]) -> None:
-        """End the runs that have no living process left."""
+    def close_finished(self, alive: Iterable[Process], at_ns: int) -> None:
+        """End the runs that have no living process left, at ``at_ns`` where nobody saw when that was."""
         waiting = [run for run in self._by_key.values() if not run.live and not run.ended]
         if not waiting:
             return
@@ -195,7 +195,7 @@ class Runs:
         for run in waiting:
             if run.key not in keys:
                 run.ended = True
-                self._emit(events.RunEnded(run.run, run.last_ns, run.exit_code))
+                self._emit(events.RunEnded(run.run, run.last_ns or at_ns, run.exit_code))
 
     def forget_ended(self, before_ns: int) -> None:
         """Drop runs that ended long ago."""

@@ -188,7 +188,7 @@ class PathState:
     closing: int = 0
     """Closes after writing that are held and not yet judged."""
     changing: int = 0
-    """Of these, the ones that are known to have changed content."""
+    """Accesses that are held and not yet judged, and that are known to change what stands here."""
     hands: Actors = ()
     """Steps that have closed the file after writing while others still had it open."""
     recent: list[tuple[int, FileStat | None]] = field(default_factory=list)
@@ -214,8 +214,8 @@ class Access:
     source: bytes = b""
     is_directory: bool = False
     process: ProcessKey | None = None
-    changed: bool = False
-    """For ``write``: content is known to have been changed."""
+    changes: bool = False
+    """True if it is counted in ``PathState.changing``."""
     holder: Process | None = None
     """Who was seen holding the file, if that is how the access is known."""
 

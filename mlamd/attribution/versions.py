@@ -204,7 +204,7 @@ class Versions:
             self._paths = {
                 path: state
                 for path, state in self._paths.items()
-                if state.opens or state.closing or state.modified
+                if state.opens or state.closing or state.changing or state.modified
             }
             self._numbered = {state.name: path for path, state in self._paths.items()}
             self._inodes.clear()

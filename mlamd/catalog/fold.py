@@ -239,7 +239,8 @@ def _moved(tables: Overlay, event: events.Moved) -> None:
         return
     columns: dict[str, Any] = {"path": event.path, "replaced": event.replaced, "gone": None}
     if not event.temporary:
-        columns["moves"] = [*row[_MOVES], [event.source, event.at_ns]]
+        movers = [actor(step, grade) for step, grade in event.movers]
+        columns["moves"] = [*row[_MOVES], [event.source, event.at_ns, movers]]
     if event.stat is not None:
         columns |= {"size": event.stat.size_bytes, "mtime": event.stat.mtime_ns}
     writers = list(row[_WRITERS])
@@ -271,10 +272,6 @@ def _removed(tables: Overlay, event: events.Removed) -> None:
         tables.put("versions", place, _changed(row, gone=gone))
 
 
-def _touched(tables: Overlay, event: events.Touched) -> None:
-    tables.put("paths", key(event.path), _path_row(event.version, event.stat))
-
-
 def _flowed(tables: Overlay, event: events.Flowed) -> None:
     via = bytes((event.via,))
     tables.put("flows", key(event.target, event.source) + via, [event.at_ns, int(event.grade)])
@@ -301,7 +298,6 @@ _HANDLERS: dict[type[events.Event], Callable[[Overlay, Any], None]] = {
     events.Moved: _moved,
     events.Linked: _linked,
     events.Removed: _removed,
-    events.Touched: _touched,
     events.Flowed: _flowed,
     events.Gap: _gap,
 }

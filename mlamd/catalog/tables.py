@@ -20,7 +20,7 @@ Rows are msgpack arrays. A step's evidence is packed with it: ``step * 4 + grade
 ``steps``      step → [run, at_ns, boot, pid, start, argv, cwd, executable, ended_ns or None,
                exit code or None, rereads]
 ``versions``   version → [path, at_ns, size or None, mtime_ns or None, digest or None, origin,
-               previous, derived, [actor], replaced, [[earlier path, until_ns]], gone or None,
+               previous, derived, [actor], replaced, [[earlier path, until_ns, [actor]]], gone or None,
                reason for a missing digest]; ``gone`` is [at_ns, [actor]]
 ``digests``    first 8 bytes of a digest + version → empty
 ``reads``      step + version → [at_ns, grade]

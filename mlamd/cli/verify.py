@@ -85,4 +85,4 @@ def _print(data: dict[str, int | bool], *, running: bool) -> None:
 
 def _progress(count: int) -> None:
     if sys.stderr.isatty():
-        click.echo(f"\r{count} events", nl=False, err=True)
+        click.echo(f"\r{count} events\r", nl=False, err=True)

@@ -35,9 +35,8 @@ TAGS: dict[int, type[events.Event]] = {
     12: events.Moved,
     13: events.Linked,
     14: events.Removed,
-    15: events.Touched,
-    16: events.Flowed,
-    17: events.Gap,
+    15: events.Flowed,
+    16: events.Gap,
 }
 """Tags are never reused."""
 
@@ -70,7 +69,6 @@ _DECODERS: dict[tuple[type[Any], str], Callable[[Any], Any]] = {
     (events.Moved, "stat"): _stat,
     (events.Moved, "movers"): _actors,
     (events.Removed, "removers"): _actors,
-    (events.Touched, "stat"): _stat,
     (events.Flowed, "via"): Via,
     (events.Flowed, "grade"): Grade,
 }

@@ -3,7 +3,7 @@
 Tables of the environment ``journal``:
 
 ``events``  8-byte big-endian number of a block's first event → block (see ``envelope``)
-``meta``    ``format`` → version of the layout (ASCII decimal); ``created_ns``; ``next`` → the number
+``meta``    ``format`` → version of the layout (ASCII decimal); ``next`` → the number
             that the next event gets (8 bytes big-endian), written in the transaction of its block
 """
 

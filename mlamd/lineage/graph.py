@@ -79,7 +79,7 @@ class _Walk:
 
 
 def _bound_through(flow: Flow, bound_ns: int) -> int:
-    return min(bound_ns, flow.at_ns) if flow.via is Via.START else bound_ns
+    return min(bound_ns, flow.at_ns) if flow.via is Via.START and flow.at_ns else bound_ns
 
 
 class _Up(_Walk):
@@ -184,7 +184,7 @@ class _Down(_Walk):
             self.graph.add(Edge(("step", number), ("file", written), "wrote", grade, version.sealed_ns))
             self.file(written, level)
         for flow in self.view.flows_from(number):
-            if flow.via is Via.START and flow.at_ns < from_ns:
+            if flow.via is Via.START and flow.at_ns and flow.at_ns < from_ns:
                 continue
             self.started(flow)
             self.enter(flow.target, max(from_ns, flow.at_ns), level)

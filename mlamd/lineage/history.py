@@ -44,15 +44,21 @@ def _entry(view: View, at_ns: int, action: str, version: FileVersion, step: int,
 def of_version(view: View, version: FileVersion, *, reads: bool) -> Iterator[Entry]:
     """Yield what happened with one version."""
     action = ACTION[version.origin]
-    path = version.earlier_names[0][0] if version.earlier_names else version.path
+    path = version.earlier_names[0].path if version.earlier_names else version.path
     if not version.writers:
         yield Entry(version.sealed_ns, action, version, path, None, None, None)
     for writer in version.writers:
         made = _entry(view, version.sealed_ns, action, version, writer.step, writer.grade)
         yield Entry(made.at_ns, action, version, path, made.step, made.run, made.grade)
-    names = [name for name, _ in version.earlier_names] + [version.path]
-    for (source, until_ns), target in zip(version.earlier_names, names[1:], strict=True):
-        yield Entry(until_ns, "moved", version, target, None, None, None, source=source)
+    names = [name.path for name in version.earlier_names] + [version.path]
+    for earlier, target in zip(version.earlier_names, names[1:], strict=True):
+        at_ns, source = earlier.until_ns, earlier.path
+        if not earlier.movers:
+            yield Entry(at_ns, "moved", version, target, None, None, None, source=source)
+        for writer in earlier.movers:
+            mover = view.step(writer.step)
+            run = view.run(mover.run)
+            yield Entry(at_ns, "moved", version, target, mover, run, writer.grade, source=source)
     if reads:
         for step in view.readers(version.number):
             reading = view.reading(step, version.number)

@@ -7,7 +7,7 @@ from mlamd.catalog.memory import find_name, path_row
 from mlamd.catalog.overlay import Overlay
 from mlamd.catalog.state import watermark
 from mlamd.catalog.tables import key, number, unpack_actor
-from mlamd.model.derived import FileVersion, Flow, KnownGap, Reading, Run, Step, Writer
+from mlamd.model.derived import EarlierName, FileVersion, Flow, KnownGap, Reading, Run, Step, Writer
 from mlamd.model.evidence import Grade, Origin, Via
 
 EXPERIMENTS = frozenset({"job", "notebook"})
@@ -149,7 +149,9 @@ class View:
             bool(derived),
             _writers(writers),
             replaced,
-            tuple((self.path(name), until_ns) for name, until_ns in moves),
+            tuple(
+                EarlierName(self.path(name), until_ns, _writers(movers)) for name, until_ns, movers in moves
+            ),
             gone[0] if gone else None,
             _writers(gone[1]) if gone else (),
             str(reason),

@@ -62,6 +62,15 @@ class Writer:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierName:
+    """A name that a version had until somebody renamed it."""
+
+    path: bytes
+    until_ns: int
+    movers: tuple[Writer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FileVersion:
     """The content of a path between two changes."""
 
@@ -77,8 +86,8 @@ class FileVersion:
     writers: tuple[Writer, ...]
     replaced: int
     """The version that a rename put this one in the place of, or 0."""
-    earlier_names: tuple[tuple[bytes, int], ...]
-    """Names that it had before, each with the time until which it had it."""
+    earlier_names: tuple["EarlierName", ...]
+    """Names that it had before, the oldest first."""
     gone_ns: int | None
     removers: tuple[Writer, ...]
     undigested: str

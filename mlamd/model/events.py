@@ -181,15 +181,6 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
-    """A version's file changed in nothing but its identity or times; its content is the same."""
-
-    version: int
-    path: int
-    stat: FileStat
-
-
-@dataclass(frozen=True, slots=True)
 class Flowed:
     """What ``source`` had read until ``at_ns`` (0: at any time) flowed into ``target``."""
 
@@ -228,7 +219,6 @@ Event = (
     | Moved
     | Linked
     | Removed
-    | Touched
     | Flowed
     | Gap
 )

@@ -187,6 +187,8 @@ class ProcessPoller:
     def _look_again(self, pid: int, known: _Known) -> None:
         """Report a process anew if it has become another program, or went to another directory."""
         facts = self._host.look(pid)
+        if facts is not None and known.facts.argv and not facts.argv:
+            return  # it is ending, and its memory is gone already
         same = facts is not None and replace(facts, own=known.facts.own) == known.facts
         if facts is not None and facts.key == known.facts.key and not same:
             self._note(pid, facts)
