@@ -104,6 +104,12 @@ class AccessError(MlamdError):
     exit_code = 42
 
 
+class SensorError(MlamdError):
+    """A sensor failed while recording; what it would have seen is a gap."""
+
+    exit_code = 43
+
+
 class SettingsError(MlamdError):
     """The settings file has an unknown key or a value of the wrong type."""
 

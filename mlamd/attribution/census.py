@@ -81,6 +81,8 @@ class Census:
                 active[-1] = (active[-1][0], window[1])
             else:
                 active.append(window)
+        for key in observation.hidden:
+            self._people.had_hidden_child(key, *window)
         if not self._resumed:
             self._resumed = True
             self._runs.abandon(self._alive, observation.at_ns)
@@ -102,7 +104,7 @@ class Census:
             else:
                 waiting.append(process)
         self._ending = waiting
-        self._runs.close_finished(self._living(), before_ns)
+        self._runs.close_finished(list(self._processes.values()), before_ns)
         self._runs.forget_ended(before_ns - _KEEP_ENDED_NS)
 
     def _living(self) -> list[Process]:

@@ -40,14 +40,20 @@ def arguments(process: Process) -> frozenset[bytes]:
     return process.argued
 
 
-def candidates(access: Access, processes: Iterable[Process], absolute: bytes) -> list[tuple[Process, Grade]]:
-    """Return who may have done it, all with the same grade; empty if nobody is known."""
+def candidates(
+    access: Access, processes: Iterable[Process], absolute: bytes, *, unseen: bool = False
+) -> list[tuple[Process, Grade]]:
+    """Return who may have done it, all with the same grade; empty if nobody is known.
+
+    ``unseen`` says that somebody nobody has seen may have been there: then only who was seen holding
+    the file, or names it, is without a rival.
+    """
     alive = [process for process in processes if _was_there(process, access)]
-    chosen = _holders(access, alive, absolute) or _others(access, alive, absolute)
-    leaves = _leaves(chosen, access)
-    steps = {id(_unit(process)) for process in leaves}
-    if len(steps) == 1:
-        return [(leaves[0], Grade.INFERRED)]
+    holders = _holders(access, alive, absolute)
+    leaves = _leaves(holders or _others(access, alive, absolute), access)
+    if len({id(_unit(process)) for process in leaves}) == 1:
+        certain = bool(holders) or not unseen or absolute in arguments(leaves[0])
+        return [(leaves[0], Grade.INFERRED if certain else Grade.AMBIGUOUS)]
     return [(process, Grade.AMBIGUOUS) for process in leaves]
 
 
@@ -85,7 +91,7 @@ def _others(access: Access, alive: list[Process], absolute: bytes) -> list[Proce
     for roles in _RANKS:
         ranked = [process for process in awake if process.role in roles]
         if ranked:
-            return _settled(ranked, access)
+            return _settled(ranked, access) + _prompts(ranked, awake, access)
     return []
 
 
@@ -102,6 +108,17 @@ def _ancestors(process: Process) -> set[int]:
         above.add(id(node))
         node = node.parent
     return above
+
+
+def _prompts(ranked: list[Process], awake: list[Process], access: Access) -> list[Process]:
+    """Return the interactive shells that may as well have made a quick change themselves (``echo > f``).
+
+    They may, if all that they have started had hardly begun.
+    """
+    quick = access.to_ns - access.from_ns < FRESH_NS and access.kind != "read"
+    if not quick or any(process.begun_ns + FRESH_NS <= access.to_ns for process in ranked):
+        return []
+    return [process for process in awake if process.role is Role.SHELL]
 
 
 def _settled(ranked: list[Process], access: Access) -> list[Process]:

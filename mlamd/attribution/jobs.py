@@ -12,14 +12,14 @@ def root_of(process: Process) -> Process:
     What an editor or an interactive shell does itself is a run of its own, whoever started it.
     """
     node = process
-    if process.role in {Role.EDITOR, Role.MLAMD} or _is_prompt(process):
+    if process.role in {Role.EDITOR, Role.MLAMD} or is_prompt(process):
         return process
     while node.parent is not None and (not node.parent.role.anchors or _in_subshell(node, node.parent)):
         node = node.parent
     return node
 
 
-def _is_prompt(process: Process) -> bool:
+def is_prompt(process: Process) -> bool:
     """Say whether this is an interactive shell, and not a fork of one."""
     parent = process.parent
     return process.role is Role.SHELL and (parent is None or not is_fork(process.facts, parent.facts))

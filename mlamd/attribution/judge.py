@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from mlamd.attribution.inference import candidates
+from mlamd.attribution.inference import SLACK_NS, candidates
+from mlamd.attribution.jobs import is_prompt
 from mlamd.attribution.ledger import Ledger
 from mlamd.attribution.noise import Sort
 from mlamd.attribution.people import People
@@ -88,7 +89,9 @@ class Judge:
             return [] if process is None else [(process, Grade.OBSERVED)]
         if access.holder is not None:
             return [(access.holder, Grade.INFERRED)]
-        return candidates(access, self._people.candidates.values(), self._places.absolute(access.path))
+        unseen = self._people.may_have_hidden(access.from_ns - SLACK_NS, access.to_ns)
+        people, absolute = self._people.candidates.values(), self._places.absolute(access.path)
+        return candidates(access, people, absolute, unseen=unseen)
 
     def _steps(self, access: Access, *, count_unseen: bool = True) -> Actors:
         """Return the steps that did something; nobody known is noted in the ledger."""
@@ -132,6 +135,9 @@ class Judge:
 
     def _read(self, access: Access) -> None:
         found = tuple(self._actors(access))
+        if access.process is None:
+            # At a prompt, somebody short-lived is the likelier reader; the shell would carry it on for hours.
+            found = tuple((process, grade) for process, grade in found if not is_prompt(process))
         state = self.versions.path(access.path)
         if not found:
             self.ledger.unseen(access.from_ns, state.name, "read")
@@ -155,8 +161,7 @@ class Judge:
             )
             state.modified = True
             return version
-        if state.changing and stat is not None and not stat.same_content(state.stat):
-            # A write that is still held came after this open: the stat was taken too late to mean anything.
+        if stat is not None and not stat.same_content(state.stat) and _looked_late(state, access, stat):
             return state.version or self.versions.existing(state, None, access.from_ns)
         return self.versions.existing(state, stat, access.from_ns)
 
@@ -171,7 +176,8 @@ class Judge:
         opened = access.opened
         self._note_content_before(state, access)
         derived = self._in_place(state, opened, access)
-        if derived and access.process is None and opened is not None and not opened.told:
+        read_too = opened is not None and opened.accessed and not opened.told
+        if derived and access.process is None and opened is not None and read_too:
             found = tuple(self._actors(access))
             self._note_reads(found, opened.bound or state.version, state, opened.at_ns)
         actors, state.hands = _joined(state.hands, self._steps(access)), ()
@@ -198,14 +204,16 @@ class Judge:
     def _in_place(self, state: PathState, opened: Open | None, access: Access) -> bool:
         """Say whether the old content flowed into the new: same inode, not emptied at the open.
 
-        A sensor that does not name modes shows only that content was read before it was written;
-        whether something was appended is for the digests to tell (``maybe_appended``).
+        Where a sensor does not name modes, a file that still stood there as it was known when it was
+        looked at, after the open, was not emptied by it. Where that look came too late, content that
+        was read before it was written tells, or the digests do (``maybe_appended``).
         """
         stat = access.stat
         if not state.version or state.stat is None or stat is None or opened is None or opened.truncated:
             return False
         same_file = stat[:2] == state.stat[:2] and stat.size_bytes > 0
-        return same_file and (access.process is not None or opened.accessed)
+        untouched = opened.bound == state.version
+        return same_file and (access.process is not None or opened.accessed or untouched)
 
     def _arrive(self, access: Access) -> None:
         state = self.versions.path(access.path)
@@ -269,6 +277,14 @@ class Judge:
             self.versions.move(state, self.versions.path(target), access.to_ns, stat, actors)
 
 
+def _looked_late(state: PathState, access: Access, stat: FileStat) -> bool:
+    """Say whether a file was changed between an open and our look at it, which then means nothing.
+
+    Either a change that is still held came after the open, or the inode itself says that it did.
+    """
+    return state.changing > 0 or (access.process is None and stat.ctime_ns >= access.earliest_ns)
+
+
 def _unchanged(state: PathState, access: Access) -> bool:
     """Say whether a close after writing changed nothing.
 
@@ -276,7 +292,7 @@ def _unchanged(state: PathState, access: Access) -> bool:
     counts only against a file that nobody had touched. An empty file may be new.
     """
     stat, opened = access.stat, access.opened
-    if stat is None or state.modified or state.hands:
+    if stat is None or state.modified or state.hands or access.changes:
         return False
     as_opened = opened is not None and stat.size_bytes > 0 and stat.same_content(opened.stat)
     if access.process is not None and as_opened:

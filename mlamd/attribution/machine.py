@@ -53,7 +53,7 @@ class Attributor:
             seen.ProcessHeld: self._holding,
             seen.ProcessGone: census.gone,
             seen.ProcessesPolled: self._polled,
-            seen.Lost: judge.lost,
+            seen.Lost: self._lost,
         }
 
     def observe(self, observation: seen.Observation) -> None:
@@ -102,6 +102,11 @@ class Attributor:
             self._held.append(access)
         else:
             self._judge.judge(access)
+
+    def _lost(self, observation: seen.Lost) -> None:
+        if observation.reason in {"overflow", "inbox-full"}:
+            self._judge.versions.forget_opens()
+        self._judge.lost(observation)
 
     def _holding(self, observation: seen.ProcessHeld) -> None:
         process = self._census.held(observation)

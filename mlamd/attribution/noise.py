@@ -37,11 +37,24 @@ _SYSTEM = (b"/usr/", b"/lib", b"/bin/", b"/sbin/", b"/etc/", b"/proc/", b"/sys/"
 _SWAP_NAME = re.compile(rb"^(\..*\.sw[a-px]+|.*~|\.#.*|#.*#|4913|\.nfs[0-9a-f]{8,}|\.fuse_hidden[0-9a-f]+)$")
 
 
+def _is_pattern(line: str) -> bool:
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True
+
+
 class Noise:
     """Sorts workspace-relative paths (absolute ones outside); remembers its verdict on directories."""
 
     def __init__(self, patterns: Iterable[str] = ()) -> None:
-        self._spec = GitIgnoreSpec.from_lines(patterns)
+        good: list[str] = []
+        self.bad: list[str] = []
+        """Lines that are no patterns; they match nothing."""
+        for line in patterns:
+            (good if _is_pattern(line) else self.bad).append(line)
+        self._spec = GitIgnoreSpec.from_lines(good)
         self._has_patterns = len(self._spec.patterns) > 0
         self._directories: dict[bytes, Sort] = {}
 

@@ -198,6 +198,12 @@ class Versions:
         paths.update(self._memory.below(prefix))
         return [state for path in sorted(paths) if (state := self.path(path)).version]
 
+    def forget_opens(self) -> None:
+        """Expect no closes any more: they may be among what was lost."""
+        for state in self._paths.values():
+            state.opens = []
+            state.stray_ns = 0
+
     def forget(self) -> None:
         """Drop what the memory knows too; only to be called when every event has been folded."""
         if len(self._paths) > _MOST_KEPT:

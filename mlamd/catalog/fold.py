@@ -21,7 +21,7 @@ from mlamd.catalog.state import (
 )
 from mlamd.catalog.tables import actor, key, unpack_actor
 from mlamd.model import events
-from mlamd.model.evidence import Grade
+from mlamd.model.evidence import Grade, Origin
 from mlamd.model.files import FileStat
 
 RUNS, STEPS, VERSIONS, GAPS, NAMES = range(5)
@@ -179,7 +179,7 @@ def _sealed(tables: Overlay, event: events.Sealed) -> None:
         tables.put("digests", event.digest[:8] + key(event.version), b"")
 
 
-_DIGEST, _DERIVED, _WRITERS, _REASON = 4, 7, 8, 12
+_DIGEST, _ORIGIN, _DERIVED, _WRITERS, _REASON = 4, 5, 7, 8, 12
 _PATH, _SIZE, _MTIME, _REPLACED, _MOVES, _GONE = 0, 2, 3, 9, 10, 11
 
 
@@ -189,6 +189,7 @@ def _changed(row: list[Any], **columns: Any) -> list[Any]:
         "size": _SIZE,
         "mtime": _MTIME,
         "digest": _DIGEST,
+        "origin": _ORIGIN,
         "derived": _DERIVED,
         "writers": _WRITERS,
         "replaced": _REPLACED,
@@ -221,7 +222,8 @@ def _writer_added(tables: Overlay, event: events.WriterAdded) -> None:
     if row is None or any(unpack_actor(packed)[0] == event.step for packed in row[_WRITERS]):
         return
     writers = [*row[_WRITERS], actor(event.step, event.grade)]
-    tables.put("versions", place, _changed(row, writers=writers))
+    origin = Origin.WRITTEN if row[_ORIGIN] == Origin.FOUND else row[_ORIGIN]
+    tables.put("versions", place, _changed(row, writers=writers, origin=int(origin)))
     tables.put("writes", key(event.step, event.version), b"")
 
 

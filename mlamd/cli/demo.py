@@ -45,11 +45,15 @@ def command(directory: Path | None) -> None:
     if problems:
         raise DemoError("what was recorded is not what was run: " + "; ".join(problems))
     _heading("All of it is what was run")
-    say(f"The recorder goes on. To try more:  cd {root}")
-    say("  mlamd log params.json           what happened to a file")
-    say("  mlamd uses data/raw/penguins.csv  what depends on it")
-    say(f"  mlamd why {MODEL}@-1    what made the version before the last")
-    say("  mlamd stop                      stop recording")
+    mlamd = "mlamd" if shutil.which("mlamd") else f"{sys.executable} -m mlamd"
+    say(f"The recorder goes on, until you stop it. To try more:  cd {root}")
+    for arguments, meaning in (
+        (f"log {PARAMS}", "what happened to a file"),
+        ("uses data/raw/penguins.csv", "what depends on it"),
+        (f"why {MODEL}@-1", "what made the version before the last"),
+        ("stop", "stop recording"),
+    ):
+        say(f"  {mlamd} {arguments}    # {meaning}")
 
 
 def _free_place() -> Path:

@@ -52,5 +52,5 @@ def _changes(title: str, changes: tuple[Change, ...], same: int) -> None:
 
 def _side(version: FileVersion | None) -> str:
     if version is None:
-        return "(not used)"
+        return "(none)"
     return f"{version.id} {text.digest(version)} {text.size(version.size_bytes)}"

@@ -50,11 +50,11 @@ def _quoted(word: str) -> str:
     return "'" + word.replace("'", "'\"'\"'") + "'"
 
 
-def command_line(words: Sequence[str], width: int = 0) -> str:
-    """Return a command as one would type it, cut to ``width`` if that is not 0."""
+def command_line(words: Sequence[str], width: int = 200) -> str:
+    """Return a command as one would type it, cut to ``width``; JSON has all of it."""
     typed = [os.path.basename(words[0]) or words[0], *words[1:]] if words else []
     text = one_line(" ".join(_quoted(word) for word in typed))
-    return text if not width or len(text) <= width else text[: max(1, width - 1)] + "…"
+    return text if len(text) <= width else text[: max(1, width - 1)] + "…"
 
 
 def when(ns: int | None) -> str:

@@ -36,13 +36,12 @@ def _print(answer: Why) -> None:
         f"{text.shown(version.path)}  {version.id}, {text.size(version.size_bytes)}, {text.digest(version)}, "
         f"sealed {text.when(version.sealed_ns)}{gone}"
     )
+    for earlier in version.earlier_names:
+        text.say(f"it was {text.shown(earlier.path)} until {text.when(earlier.until_ns)}")
     if not answer.causes:
         text.say(_UNKNOWN.get(version.origin, "Its writer was gone before it could be seen."))
     elif len(answer.causes) > 1:
-        text.say(
-            f"One of these {len(answer.causes)} wrote it; "
-            "they ran at the same time, and it cannot be told which:"
-        )
+        text.say(f"One of these {len(answer.causes)} wrote it, and it cannot be told which:")
     for cause in answer.causes:
         _print_cause(cause)
     if answer.derived_from is not None:

@@ -24,14 +24,13 @@ from mlamd.daemon.digests import Digester
 from mlamd.daemon.inbox import Inbox, Item
 from mlamd.daemon.lock import StoreLock
 from mlamd.daemon.storing import MOST_EVENTS, Writer, gaps_in
-from mlamd.errors import AccessError, MlamdError, WorkspaceGoneError
+from mlamd.errors import AccessError, MlamdError, SensorError, WorkspaceGoneError
 from mlamd.host.clock import Clock, SystemClock
 from mlamd.host.files import LocalFiles
 from mlamd.host.mounts import is_network
 from mlamd.host.processes import process_host
 from mlamd.model import events
 from mlamd.model import observations as seen
-from mlamd.model.files import FileStat
 from mlamd.sensors import scan
 from mlamd.sensors.own import OwnReads
 from mlamd.sensors.polling import ProcessPoller
@@ -77,7 +76,7 @@ class Recorder:
         self._root = os.fsencode(workspace.root)
         self._data_roots = tuple(os.path.realpath(os.fsencode(root)) for root in self.settings.data_roots)
         self._memory = CatalogMemory(self.writer.catalog)
-        noise = Noise(read_patterns(workspace.root, self.settings))
+        noise = self._load_noise()
         self.attributor = Attributor(self._root, self._memory, noise, self._data_roots)
         self.writer.on_folded = self._folded
         own = OwnReads()
@@ -173,15 +172,14 @@ class Recorder:
         reason = "killed" if self._memory.session_open() else "not-running"
         detail = "the recorder was killed" if reason == "killed" else "no recorder was running"
         self.attributor.observe(seen.Lost(now_ns, since_ns, b"", reason, detail))
-        self._scan(last_ns)
-
-    def _scan(self, since_ns: int) -> None:
-        known: list[tuple[bytes, FileStat | None]] = [
-            (self.attributor.places.absolute(path), stat) for path, stat in self._memory.known()
-        ]
-        roots = (self._root, *self._data_roots)
-        for observation in scan.changes(roots, known, self._skip, since_ns, self._clock.now_ns()):
+        for observation in self._changes(last_ns):
             self.attributor.observe(observation)
+
+    def _changes(self, since_ns: int) -> list[seen.Observation]:
+        """Hold the files against the versions that are known; may run in any thread."""
+        known = [(self.attributor.places.absolute(path), stat) for path, stat in self._memory.known()]
+        roots = (self._root, *self._data_roots)
+        return list(scan.changes(roots, known, self._skip, since_ns, self._clock.now_ns()))
 
     def stop(self) -> None:
         """Ask the recorder to take in what it has seen, store it and end."""
@@ -218,6 +216,10 @@ class Recorder:
                 self.workspace.alive_file.touch()
             except OSError:
                 break
+            if not (self.sensor.alive() and self.poller.alive()):
+                raise SensorError(
+                    f"a sensor has ended by itself: see {self.workspace.log_file}, and report it"
+                )
             await trio.sleep(_ALIVE_EVERY_S)
         self._gone = self._gone or self._root
         self.stop()
@@ -319,8 +321,14 @@ class Recorder:
         lost = signal.act is Act.LOST and signal.detail.startswith("overflow")
         return signal.from_ns if lost else 0
 
+    def _load_noise(self) -> Noise:
+        noise = Noise(read_patterns(self.workspace.root, self.settings))
+        for line in noise.bad:
+            log.warning("%r in .mlamdignore or the settings is no pattern, and ignores nothing", line)
+        return noise
+
     def _reload_noise(self) -> None:
-        self.attributor.places.noise = Noise(read_patterns(self.workspace.root, self.settings))
+        self.attributor.places.noise = self._load_noise()
         self.sensor.refresh()
 
     async def _recover(self, since_ns: int) -> None:
@@ -328,8 +336,9 @@ class Recorder:
         log.warning("observations were lost; looking at the workspace again")
         self._collect(self.attributor.drain())
         await self.writer.commit(fold=True)
-        self.sensor.refresh()
-        self._scan(since_ns)
+        await trio.to_thread.run_sync(self.sensor.refresh)
+        for observation in await trio.to_thread.run_sync(self._changes, since_ns):
+            self.attributor.observe(observation)
         self._trim = True
 
     def _after_poll(self) -> None:

@@ -62,6 +62,8 @@ class Pulse(NamedTuple):
     """Changes when the process replaces its program."""
     ran: int | None
     """Changes when the process has run on a processor; None if that cannot be told."""
+    reaped: int = 0
+    """Changes when the process has waited for a child that ended."""
     ended: int | None = None
     """The exit code of a process that ended and was not reaped yet, as in ``exit_code``."""
 

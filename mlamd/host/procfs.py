@@ -111,7 +111,7 @@ class ProcFs:
         ended = None
         if fields[0] in {b"Z", b"X"} and len(fields) > 49:
             ended = os.waitstatus_to_exitcode(int(fields[49]))
-        return Pulse(int(fields[19]), (name, arguments), ran, ended)
+        return Pulse(int(fields[19]), (name, arguments), ran, int(fields[8]), ended)
 
     def held(self, pid: int) -> tuple[tuple[HeldFile, ...], tuple[HeldPipe, ...]] | None:
         """Look at the descriptors of a process: regular files by path, pipes and socket pairs."""

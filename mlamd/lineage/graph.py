@@ -85,7 +85,9 @@ def _bound_through(flow: Flow, bound_ns: int) -> int:
 class _Up(_Walk):
     def visit_file(self, number: int, level: int) -> None:
         version = self.graph.files[number]
-        if version.derived and version.previous:
+        if version.derived and version.previous and level >= self.depth:
+            self.graph.cut = True
+        elif version.derived and version.previous:
             self.graph.add(
                 Edge(
                     ("file", version.previous),
@@ -95,7 +97,7 @@ class _Up(_Walk):
                     version.sealed_ns,
                 )
             )
-            self.file(version.previous, level)
+            self.file(version.previous, level + 1)
         for writer in version.writers:
             if level >= self.depth:
                 self.graph.cut = True
@@ -144,6 +146,9 @@ class _Down(_Walk):
             )
             self.enter(step, reading.at_ns, level + 1)
         for following in self._followers(number):
+            if level >= self.depth:
+                self.graph.cut = True
+                return
             self.graph.add(
                 Edge(
                     ("file", number),
@@ -153,7 +158,7 @@ class _Down(_Walk):
                     following.sealed_ns,
                 )
             )
-            self.file(following.number, level)
+            self.file(following.number, level + 1)
 
     def _followers(self, number: int) -> list[FileVersion]:
         """Return the versions that were derived from this one: they stand at the same path."""

@@ -151,12 +151,14 @@ class ProcessGone:
 class ProcessesPolled:
     """A look at all processes ended: every process alive at ``began_ns`` has been reported.
 
-    ``idle`` are those that are known not to have run on any processor since the look before.
+    ``idle`` are those that are known not to have run on any processor since the look before;
+    ``hidden`` are those that had a child since then which nobody has seen.
     """
 
     at_ns: int
     began_ns: int
     idle: frozenset[ProcessKey]
+    hidden: frozenset[ProcessKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,10 @@ class FileSensor(Protocol):
         """End; what was seen is delivered."""
         ...
 
+    def alive(self) -> bool:
+        """Say whether the sensor's thread still runs."""
+        ...
+
     def watched(self) -> int:
         """Return how many directories are watched."""
         ...

@@ -6,6 +6,7 @@ a batch the thread rests a millisecond, in which the kernel joins equal ones.
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -108,6 +109,8 @@ class InotifySensor:
         self._paths: dict[WatchDescriptor, bytes] = {}
         self._watches: dict[bytes, WatchDescriptor] = {}
         self._identities: dict[WatchDescriptor, CallbackId] = {}
+        self._marking = threading.RLock()
+        """Held while watches are added, moved or dropped: ``refresh`` runs in another thread."""
         self._moving: dict[int, tuple[bytes, int]] = {}
         self._read: set[bytes] = set()
         self._last_ns = 0
@@ -136,6 +139,10 @@ class InotifySensor:
         if self._descriptor.is_alive():
             self._descriptor.join(2)
 
+    def alive(self) -> bool:
+        """Say whether the reading thread still runs."""
+        return self._descriptor.is_alive()
+
     def watched(self) -> int:
         """Return the number of watched directories."""
         return len(self._paths)
@@ -149,7 +156,8 @@ class InotifySensor:
         for root in self._roots:
             try:
                 for directory in self._directories(root):
-                    self._mark(directory, again=True)
+                    with self._marking:
+                        self._mark(directory, again=True)
             except OSError as error:
                 self._unwatchable(root, error)
 
@@ -243,7 +251,8 @@ class InotifySensor:
     def on_event(self, event: InotifyEvent) -> None:
         """Take one event of a watched directory."""
         if self._moving:
-            self._left(self._descriptor.read_ns - _PAIR_NS)
+            with self._marking:
+                self._left(self._descriptor.read_ns - _PAIR_NS)
         directory = self._paths.get(event.wd)
         if directory is None:
             return
@@ -264,7 +273,11 @@ class InotifySensor:
             else:
                 self._deliver(Signal(act, at_ns, path, cookie=event.cookie, from_ns=from_ns))
         elif act in {Act.CREATE, Act.MOVED_FROM, Act.MOVED_TO, Act.DELETE}:
-            self._directory(act, at_ns, path, event.cookie)
+            try:
+                with self._marking:
+                    self._directory(act, at_ns, path, event.cookie)
+            except OSError as error:
+                self._unwatchable(path, error)
 
     def _was_read(self, path: bytes) -> bool:
         """Say whether content was read since the last close; ``IN_ACCESS`` itself is never passed on."""
@@ -361,15 +374,17 @@ class InotifySensor:
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:
         """Take note that the kernel dropped a watch."""
-        self._identities.pop(wd, None)
-        path = self._paths.pop(wd, None)
-        if path is not None and self._watches.get(path) == wd:
-            del self._watches[path]
+        with self._marking:
+            self._identities.pop(wd, None)
+            path = self._paths.pop(wd, None)
+            if path is not None and self._watches.get(path) == wd:
+                del self._watches[path]
 
     def on_queue_overflow(self) -> None:
         """Take note that the kernel dropped events."""
         now_ns = self._clock.now_ns()
-        self._left(now_ns)
+        with self._marking:
+            self._left(now_ns)
         self._deliver(
             Signal(
                 Act.LOST,

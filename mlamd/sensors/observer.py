@@ -60,6 +60,10 @@ class ObserverSensor(FileSystemEventHandler):
         self._observer.stop()
         self._observer.join(2)
 
+    def alive(self) -> bool:
+        """Say whether watchdog's threads still run."""
+        return self._observer.is_alive()
+
     def watched(self) -> int:
         """Return the number of watched trees."""
         return len(self._roots)

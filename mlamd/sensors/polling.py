@@ -16,12 +16,14 @@ SLOWEST_S = 1.5
 _YOUNG_NS = 3_000_000_000
 _FULL_NS = 2_000_000_000
 _HELD_NS = 500_000_000
+_RETRIES = 5
+_KERNEL = frozenset({0, 2})
 
 
 class _Known:
     """A process that was seen alive."""
 
-    __slots__ = ("ended", "facts", "held_ns", "held_set", "pulse", "relevant", "seen_ns")
+    __slots__ = ("child_ended", "ended", "facts", "held_ns", "held_set", "pulse", "relevant", "seen_ns")
 
     def __init__(self, facts: ProcessFacts, seen_ns: int) -> None:
         self.facts = facts
@@ -31,6 +33,7 @@ class _Known:
         self.held_ns = 0
         self.held_set: object = None
         self.ended = False
+        self.child_ended = False
 
 
 class ProcessPoller:
@@ -46,6 +49,7 @@ class ProcessPoller:
         self._clock = clock
         self._known: dict[int, _Known] = {}
         self._woken = False
+        self._hidden: set[ProcessKey] = set()
         self._stop = threading.Event()
         self._full_ns = 0
         self._thread = threading.Thread(target=self._run, name="process polling", daemon=True)
@@ -62,6 +66,10 @@ class ProcessPoller:
         if self._thread.is_alive():
             self._thread.join(2)
         self._host.close()
+
+    def alive(self) -> bool:
+        """Say whether the thread still runs."""
+        return self._thread.is_alive()
 
     def wake(self) -> None:
         """Ask for a look now: files are moving. May be called from any thread."""
@@ -103,7 +111,14 @@ class ProcessPoller:
             known = self._known.get(key.pid)
             if known is not None and known.facts.key == key and not known.ended:
                 known.ended = True
+                self._tell_parent(known)
                 self._deliver(seen.ProcessGone(self._clock.now_ns(), key, self._host.exit_code(key)))
+
+    def _tell_parent(self, known: _Known) -> None:
+        """Note that the next child that a process waits for is one that we have seen."""
+        parent = self._known.get(known.facts.parent_pid)
+        if parent is not None:
+            parent.child_ended = True
 
     def poll(self) -> None:
         """Look at all processes once and report what is new."""
@@ -125,7 +140,8 @@ class ProcessPoller:
                 continue
             if (full or young or known.relevant) and self._pulse(pid, known, began_ns):
                 idle.add(known.facts.key)
-        self._deliver(seen.ProcessesPolled(self._clock.now_ns(), began_ns, frozenset(idle)))
+        hidden, self._hidden = frozenset(self._hidden), set()
+        self._deliver(seen.ProcessesPolled(self._clock.now_ns(), began_ns, frozenset(idle), hidden))
 
     def _recycled(self, pid: int, known: _Known) -> None:
         """Look whether the pid of a process that has ended belongs to another one by now."""
@@ -136,6 +152,11 @@ class ProcessPoller:
 
     def _new(self, pid: int) -> None:
         facts = self._host.look(pid)
+        for _ in range(_RETRIES):
+            # While a program is being loaded, its command line is empty; that of kernel threads always is.
+            if facts is None or facts.argv or facts.parent_pid in _KERNEL:
+                break
+            facts = self._host.look(pid)
         if facts is None:
             return
         if facts.parent_pid in self._known or facts.parent is None or facts.parent_pid == pid:
@@ -168,9 +189,14 @@ class ProcessPoller:
             return False
         if pulse.ended is not None:
             known.ended = True
+            self._tell_parent(known)
             self._deliver(seen.ProcessGone(now_ns, known.facts.key, pulse.ended))
             return False
         before, known.pulse = known.pulse, pulse
+        if before is not None and before.reaped != pulse.reaped:
+            if known.relevant and not known.child_ended:
+                self._hidden.add(known.facts.key)
+            known.child_ended = False
         if before is None or before.image != pulse.image:
             self._look_again(pid, known)
             return False
@@ -211,4 +237,5 @@ class ProcessPoller:
         known = self._known.pop(pid, None)
         if known is not None and not known.ended:
             key = known.facts.key
+            self._tell_parent(known)
             self._deliver(seen.ProcessGone(self._clock.now_ns(), key, self._host.exit_code(key)))

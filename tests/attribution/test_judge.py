@@ -158,12 +158,22 @@ def test_content_that_is_read_before_it_is_changed_is_derived_without_a_mode_too
     assert book.reads() == {("table.db", job.label): Grade.INFERRED}
 
 
-def test_appending_without_a_mode_is_left_to_the_digests(anonymous: World) -> None:
+def test_appending_without_a_mode_is_seen_by_a_look_that_comes_in_time(anonymous: World) -> None:
+    job = anonymous.shell() / "python log.py log"
+    anonymous.writes("log", by=job)
+    anonymous.settle()
+    anonymous.writes("log", by=job, mode="a")
+    book = anonymous.settle()
+    assert book.version("log").derived
+    assert book.reads() == {}
+
+
+def test_what_a_look_cannot_tell_without_a_mode_is_left_to_the_digests(anonymous: World) -> None:
     job = anonymous.shell() / "python log.py log"
     anonymous.writes("log", by=job)
     anonymous.settle()
     anonymous.attributor.take_maybe_appended()
-    anonymous.writes("log", by=job, mode="a")
+    anonymous.writes("log", by=job, mode="w")
     book = anonymous.settle()
     assert anonymous.attributor.take_maybe_appended() == {book.current("log")}
     assert anonymous.attributor.take_maybe_appended() == set()
