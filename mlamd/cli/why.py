@@ -6,7 +6,7 @@ from mlamd.cli import document, text
 from mlamd.cli.answer import json_option, question
 from mlamd.lineage.names import resolve_version
 from mlamd.lineage.why import Cause, Why, why
-from mlamd.model.evidence import Origin
+from mlamd.model.evidence import Grade, Origin
 
 _UNKNOWN = {
     Origin.EXISTING: "It was there before it was first touched while recorded; how it was made is not known.",
@@ -44,6 +44,8 @@ def _print(answer: Why) -> None:
         text.say(f"One of these {len(answer.causes)} wrote it, and it cannot be told which:")
     for cause in answer.causes:
         _print_cause(cause)
+    if len(answer.causes) == 1 and answer.causes[0].grade is Grade.AMBIGUOUS:
+        text.say("  or        somebody who was gone before anybody could look")
     if answer.derived_from is not None:
         origin = answer.derived_from
         text.say(f"changed in place, or appended to, from {origin.id} {text.digest(origin)}")
