@@ -25,12 +25,20 @@ from mlamd.model import observations as seen
 class Attributor:
     """Turns observations into events.
 
-    ``root`` is the workspace, ``data_roots`` further recorded directories, all absolute and real.
+    ``root`` is the workspace, ``data_roots`` further recorded directories, ``store`` one that never is;
+    all absolute and real.
     To be used by one task at a time.
     """
 
-    def __init__(self, root: bytes, memory: Memory, noise: Noise, data_roots: tuple[bytes, ...] = ()) -> None:
-        self.places = Places(root, data_roots, noise)
+    def __init__(
+        self,
+        root: bytes,
+        memory: Memory,
+        noise: Noise,
+        data_roots: tuple[bytes, ...] = (),
+        store: bytes = b"",
+    ) -> None:
+        self.places = Places(root, data_roots, noise, store)
         self._out: list[events.Event] = []
         roots = tuple(path.decode("utf-8", "surrogateescape").rstrip("/") for path in (root, *data_roots))
         people = People(roots)

@@ -4,15 +4,21 @@ from mlamd.attribution.noise import Noise, Sort
 
 
 class Places:
-    """The workspace and its data roots; all absolute and real. ``noise`` may be replaced at any time."""
+    """The workspace and its data roots; all absolute and real. ``noise`` may be replaced at any time.
 
-    def __init__(self, root: bytes, data_roots: tuple[bytes, ...], noise: Noise) -> None:
+    ``store`` is never recorded, wherever it lies: what happens there is our own doing.
+    """
+
+    def __init__(self, root: bytes, data_roots: tuple[bytes, ...], noise: Noise, store: bytes = b"") -> None:
+        self._store = store
         self.prefix = root.rstrip(b"/") + b"/"
         self._data_roots = tuple(path.rstrip(b"/") + b"/" for path in data_roots)
         self.noise = noise
 
     def relative(self, path: bytes) -> bytes | None:
         """Return a path as it is stored, or None for one outside everything recorded."""
+        if self._store and path.startswith(self._store) and path[len(self._store) :][:1] in {b"", b"/"}:
+            return None
         if path.startswith(self.prefix):
             return path[len(self.prefix) :]
         if self._data_roots and path.startswith(self._data_roots):

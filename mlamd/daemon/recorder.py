@@ -75,13 +75,15 @@ class Recorder:
         self.writer = Writer(workspace)
         self._root = os.fsencode(workspace.root)
         self._data_roots = tuple(os.path.realpath(os.fsencode(root)) for root in self.settings.data_roots)
+        self._roots = (self._root, *self._data_roots)
         self._memory = CatalogMemory(self.writer.catalog)
         noise = self._load_noise()
-        self.attributor = Attributor(self._root, self._memory, noise, self._data_roots)
+        store = os.fsencode(os.path.realpath(workspace.store))
+        self.attributor = Attributor(self._root, self._memory, noise, self._data_roots, store)
         self.writer.on_folded = self._folded
         own = OwnReads()
         self._own = own
-        files = LocalFiles(own)
+        files = LocalFiles(own, _inodes(workspace.store))
         self._files = files
         self.digester = Digester(
             files,
@@ -118,9 +120,8 @@ class Recorder:
                 return
 
         self.inbox = Inbox(self._clock, wake)
-        roots = (self._root, *self._data_roots)
-        self.sensor = file_sensor()(roots, self._skip, self._deliver, self._clock)
-        text_roots = tuple(os.fsdecode(root) for root in roots)
+        self.sensor = file_sensor()(self._roots, self._skip, self._deliver, self._clock)
+        text_roots = tuple(os.fsdecode(root) for root in self._roots)
         self.poller = ProcessPoller(process_host(), text_roots, self.inbox.put, self._clock)
         with self._sensing():
             await trio.to_thread.run_sync(self._begin)
@@ -178,8 +179,7 @@ class Recorder:
     def _changes(self, since_ns: int) -> list[seen.Observation]:
         """Hold the files against the versions that are known; may run in any thread."""
         known = [(self.attributor.places.absolute(path), stat) for path, stat in self._memory.known()]
-        roots = (self._root, *self._data_roots)
-        return list(scan.changes(roots, known, self._skip, since_ns, self._clock.now_ns()))
+        return list(scan.changes(self._roots, known, self._skip, since_ns, self._clock.now_ns()))
 
     def stop(self) -> None:
         """Ask the recorder to take in what it has seen, store it and end."""
@@ -237,7 +237,7 @@ class Recorder:
         """Say whether a directory is not worth watching (absolute path, any thread)."""
         relative = self.attributor.places.relative(directory)
         if relative is None:
-            return False
+            return directory not in self._roots
         return self.attributor.places.noise.directory(relative) in {Sort.IGNORED, Sort.ENVIRONMENT}
 
     def _wanted(self, path: bytes) -> int:
@@ -432,6 +432,12 @@ def give_back_memory() -> None:
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     if library is not None and hasattr(library, "malloc_trim"):
         library.malloc_trim(0)
+
+
+def _inodes(store: Path) -> frozenset[tuple[int, ...]]:
+    """Return (device, inode) of the LMDB files of a store."""
+    found = (_identity(path) for path in store.glob("*/*.mdb"))
+    return frozenset(identity for identity in found if identity is not None)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -74,10 +74,17 @@ class _Unwatched:
 
 
 class LocalFiles:
-    """The machine's files; ``own`` is told of every open and close of ours."""
+    """The machine's files; ``own`` is told of every open and close of ours.
 
-    def __init__(self, own: OwnAccess | None = None) -> None:
+    ``forbidden`` are (device, inode) of files that must not be opened: closing any descriptor of LMDB's
+    ``lock.mdb`` drops the locks of this process (fcntl(2)), also through a hard link or bind mount.
+    """
+
+    def __init__(
+        self, own: OwnAccess | None = None, forbidden: frozenset[tuple[int, ...]] = frozenset()
+    ) -> None:
         self._own = own or _Unwatched()
+        self._forbidden = forbidden
 
     def stat(self, path: bytes) -> FileStat | None:
         """See ``FileHost``. Never raises: what cannot be looked at is None."""
@@ -89,6 +96,8 @@ class LocalFiles:
 
     def digest(self, path: bytes, stat: FileStat, prefix_bytes: int = 0) -> Digests:
         """See ``FileHost``. Reads in chunks of 1 MiB and never follows a link or waits for a FIFO."""
+        if stat[:2] in self._forbidden:
+            return Digests(None, None, "it belongs to the record")
         try:
             descriptor = self._open(path)
         except OSError as error:

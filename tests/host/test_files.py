@@ -84,3 +84,11 @@ def test_same_content(path):
 
 def test_free_bytes(tmp_path):
     assert free_bytes(tmp_path) > 0
+
+
+def test_what_belongs_to_the_record_is_never_opened(path):
+    own = _Own()
+    stat = LocalFiles().stat(path)
+    files = LocalFiles(own, frozenset({stat[:2]}))
+    assert files.digest(path, stat).reason == "it belongs to the record"
+    assert own.announced == []
