@@ -197,7 +197,8 @@ class ProcessPoller:
             if known.relevant and not known.child_ended:
                 self._hidden.add(known.facts.key)
             known.child_ended = False
-        if before is None or before.image != pulse.image:
+        loading = not known.facts.argv and known.facts.parent_pid not in _KERNEL
+        if before is None or before.image != pulse.image or loading:
             self._look_again(pid, known)
             return False
         idle = pulse.ran is not None and pulse.ran == before.ran

@@ -118,6 +118,18 @@ def test_an_exec_is_reported(table: Table) -> None:
     assert found.facts.argv == ("python", "a.py")
 
 
+def test_a_command_line_that_was_empty_while_the_program_was_loaded_is_reported_later(table: Table) -> None:
+    """The kernel sets the beginning of the arguments, which an image is known by, before their end."""
+    table.host.start(5, "python")
+    loaded = table.host.facts[5]
+    table.host.facts[5] = replace(loaded, argv=())
+    table.poll()
+    assert of(seen.ProcessSeen, table.poll()) == []
+    table.host.facts[5] = loaded
+    (found,) = of(seen.ProcessSeen, table.poll())
+    assert found.facts.argv == ("python",)
+
+
 def test_who_has_not_run_since_the_last_look_is_idle(table: Table) -> None:
     key = table.host.start(5, "python")
     table.poll()
