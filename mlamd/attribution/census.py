@@ -106,6 +106,3 @@ class Census:
         self._ending = waiting
         self._runs.close_finished(list(self._processes.values()), before_ns)
         self._runs.forget_ended(before_ns - _KEEP_ENDED_NS)
-
-    def _living(self) -> list[Process]:
-        return [process for process in self._processes.values() if process.gone_ns is None]

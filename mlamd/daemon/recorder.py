@@ -23,7 +23,7 @@ from mlamd.catalog.memory import CatalogMemory
 from mlamd.daemon.digests import Digester
 from mlamd.daemon.inbox import Inbox, Item
 from mlamd.daemon.lock import StoreLock
-from mlamd.daemon.storing import MOST_EVENTS, Writer, gaps_in
+from mlamd.daemon.storing import MOST_EVENTS, Writer
 from mlamd.errors import AccessError, MlamdError, SensorError, WorkspaceGoneError
 from mlamd.host.clock import Clock, SystemClock
 from mlamd.host.files import LocalFiles
@@ -94,7 +94,6 @@ class Recorder:
         self._translator = Translator(files, own, self._wanted, source_path)
         self.started_ns = self._clock.now_ns()
         self.session = uuid.uuid4().hex
-        self.gaps = 0
         self.mode = "watch"
         self._stopping = trio.Event()
         self._cookies: dict[bytes, trio.Event] = {}
@@ -367,7 +366,6 @@ class Recorder:
                     ready.append(extra)
                 continue
             ready.append(event)
-        self.gaps += gaps_in(ready)
         self.writer.add(ready)
 
     def _folded(self) -> None:

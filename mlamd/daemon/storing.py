@@ -10,7 +10,7 @@ from mlamd.catalog.catalog import Catalog, hold_against
 from mlamd.catalog.state import watermark
 from mlamd.errors import StoreDamagedError, StoreFullError
 from mlamd.journal.log import Journal
-from mlamd.model.events import Event, Gap
+from mlamd.model.events import Event
 from mlamd.workspace import Workspace
 
 MOST_EVENTS = 4096
@@ -126,8 +126,3 @@ def _journal(store: Path, folded: int) -> Journal:
     journal = Journal(store, write=True)
     hold_against(journal, folded)
     return journal
-
-
-def gaps_in(events: list[Event]) -> int:
-    """Count the gaps among events."""
-    return sum(isinstance(event, Gap) for event in events)

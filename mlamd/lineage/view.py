@@ -73,10 +73,6 @@ class View:
             self.alive,
         )
 
-    def run_called(self, public: str) -> int:
-        """Return the number of the run with this id, or 0."""
-        return self.tables.get("run_ids", public.encode()) or 0
-
     def run_ids(self, prefix: str) -> list[tuple[str, int]]:
         """Return the runs whose id begins with ``prefix``."""
         found = self.tables.prefixed("run_ids", prefix.encode())
@@ -169,10 +165,6 @@ class View:
             return 0, 0
         version, last, _ = path_row(self.tables, name)
         return version, last
-
-    def knows_path(self, path: bytes) -> bool:
-        """Say whether a path was ever recorded."""
-        return bool(find_name(self.tables, path))
 
     def history(self, version: int) -> Iterator[FileVersion]:
         """Yield a version and those that stood at the same place before it, newest first."""
