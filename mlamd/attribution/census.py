@@ -33,6 +33,7 @@ class Census:
             parent = self._processes.get(facts.parent) if facts.parent is not None else None
             process = Process(facts, parent, observation.at_ns)
             process.begun_ns = max(facts.started_ns, self._last_poll_ns)
+            process.image_ns = observation.since_ns or process.image_ns
             self._people.add(process)
             return
         if (facts.argv, facts.executable) != (process.facts.argv, process.facts.executable):
@@ -43,7 +44,7 @@ class Census:
 
     def _exec(self, process: Process, observation: seen.ProcessSeen) -> None:
         """Take in that a process replaced its image, at some time after the look before this one."""
-        process.image_ns = max(self._last_poll_ns, process.facts.started_ns)
+        process.image_ns = observation.since_ns or max(self._last_poll_ns, process.facts.started_ns)
         process.adopt(observation.facts)
         self._people.add(process)
         process.step = None

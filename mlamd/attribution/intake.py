@@ -8,7 +8,7 @@ from mlamd.attribution.places import Places
 from mlamd.attribution.state import Access, Open, PathState, Process
 from mlamd.attribution.versions import Versions
 from mlamd.model import observations as seen
-from mlamd.model.processes import HeldFile
+from mlamd.model.processes import HeldFile, ProcessKey
 
 _TRUNCATE_NS = 20_000_000
 _QUIET_NS = 200_000_000
@@ -17,11 +17,16 @@ _QUIET_NS = 200_000_000
 class Intake:
     """Makes accesses; ``pass_on`` takes each in the order in which it happened."""
 
+    names_processes = False
+    """True if the sensor says who opens a file, so that looks at descriptors only add the mode."""
+
     def __init__(self, places: Places, versions: Versions, pass_on: Callable[[Access], None]) -> None:
         self._places = places
         self._versions = versions
         self._pass_on = pass_on
         self._strays: dict[bytes, PathState] = {}
+        self._pending: dict[ProcessKey, list[tuple[PathState, Open]]] = {}
+        """Opens by processes that the sensor names, which have not been closed yet."""
 
     def opened(self, observation: seen.FileOpened) -> None:
         """Take in an open; its version is noted now, who did it is judged later."""
@@ -37,18 +42,53 @@ class Intake:
         state = self._versions.path(path)
         stat, at_ns, process = observation.stat, observation.at_ns, observation.process
         if process is not None:
-            emptied = stat.size_bytes == 0 if stat is not None else not observation.reads
-            opened = Open(at_ns, stat, truncated=bool(observation.writes) and emptied, key=process)
-            if observation.writes:
-                state.opens.append(opened)
-            if observation.reads and not opened.truncated:
-                self._pass_on(Access("read", path, at_ns, at_ns, stat, opened, process=process))
+            self._opened_by(process, state, observation)
             return
         truncated = at_ns - state.stray_ns < _TRUNCATE_NS or (stat is not None and stat.size_bytes == 0)
         state.stray_ns = 0
         opened = Open(at_ns, stat, truncated, since_ns=observation.since_ns or at_ns)
         state.opens.append(opened)
         self._pass_on(Access("bind", path, at_ns, at_ns, stat, opened))
+
+    def _opened_by(self, process: ProcessKey, state: PathState, observation: seen.FileOpened) -> None:
+        """Take in an open by a process that the sensor names; if it names no mode, what follows tells."""
+        stat, at_ns, path = observation.stat, observation.at_ns, state.path
+        if observation.reads is None and observation.writes is None:
+            emptied = observation.created or (stat is not None and stat.size_bytes == 0)
+            opened = Open(at_ns, stat, emptied, key=process, unsaid=True)
+            state.opens.append(opened)
+            self._pending.setdefault(process, []).append((state, opened))
+            if not (observation.created or observation.changed):
+                self._pass_on(Access("bind", path, at_ns, at_ns, stat, opened, process=process))
+            return
+        emptied = stat.size_bytes == 0 if stat is not None else not observation.reads
+        opened = Open(at_ns, stat, truncated=bool(observation.writes) and emptied, key=process)
+        if observation.writes:
+            state.opens.append(opened)
+        if observation.reads and not opened.truncated:
+            self._pass_on(Access("read", path, at_ns, at_ns, stat, opened, process=process))
+
+    def read(self, observation: seen.FileRead) -> None:
+        """Take in that content was read; through an open of its own, or one that came from another process."""
+        path = self._places.lineage(observation.path)
+        if path is None:
+            return
+        state, process = self._versions.path(path), observation.process
+        opened = _newest(state.opens, process) or next((one for one in state.opens if one.unsaid), None)
+        if opened is None:
+            opened = Open(observation.at_ns, observation.stat, truncated=False, key=process, unsaid=True)
+            state.opens.append(opened)
+            self._pending.setdefault(process, []).append((state, opened))
+        opened.accessed = True
+        self._hear(state, opened, process, observation.at_ns)
+
+    def _hear(self, state: PathState, opened: Open, process: ProcessKey, at_ns: int) -> None:
+        """Pass on that a process reads through an open file, once; what it wrote there itself is no input."""
+        if process in opened.heard or opened.truncated:
+            return
+        opened.heard.add(process)
+        from_ns = opened.at_ns if process == opened.key else at_ns
+        self._pass_on(Access("read", state.path, from_ns, at_ns, opened.stat, opened, process=process))
 
     def _bytecode(self, path: bytes, observation: seen.FileOpened) -> None:
         """Take in a read of the source in whose place a cache was read, if it names it as it is now."""
@@ -68,20 +108,46 @@ class Intake:
         if path is None:
             return
         state = self._versions.path(path)
-        if state.opens:
+        if observation.process is not None:
+            self._modified_by(observation.process, state, observation)
+        elif state.opens:
             state.modified = True
         else:
             state.stray_ns = observation.at_ns
             self._strays[path] = state
+
+    def _modified_by(self, process: ProcessKey, state: PathState, observation: seen.FileModified) -> None:
+        """Take in a change by a process that the sensor names; without any open it is ``truncate``."""
+        at_ns = observation.at_ns
+        opened = _newest(state.opens, process) or next((one for one in state.opens if one.unsaid), None)
+        if opened is not None:
+            opened.changed.setdefault(process, at_ns)
+            state.modified = True
+            return
+        opened = Open(at_ns, state.stat, truncated=False, key=process, bound=state.version, unsaid=True)
+        opened.changed[process] = at_ns
+        state.closing += 1
+        state.modified = True
+        self._pass_on(Access("write", state.path, at_ns, at_ns, observation.stat, opened, process=process))
+
+    def touched(self, observation: seen.FileTouched) -> None:
+        """Take in that attributes were changed; a file that is being written is looked at when it is closed."""
+        path = self._places.lineage(observation.path)
+        state = self._versions.touched(path) if path is not None else None
+        if state is None and path is not None:
+            state = self._versions.peek(path)
+        if state is not None and not state.modified:
+            self._versions.restat(state, observation.stat, observation.at_ns)
 
     def closed(self, observation: seen.FileClosed) -> None:
         """Take in a close, and with it the access that it ends."""
         path = self._places.lineage(observation.path)
         if path is None:
             return
-        if observation.process is not None and not observation.wrote:
-            return
         state = self._versions.path(path)
+        if observation.process is not None and not observation.wrote:
+            self._closed_by(observation.process, state, observation.at_ns)
+            return
         opened = _match(state.opens, observation)
         if opened is not None:
             opened.accessed = observation.read
@@ -98,6 +164,41 @@ class Intake:
         if state.modified:
             self._announce(access)
         self._pass_on(access)
+
+    def _closed_by(self, process: ProcessKey, state: PathState, at_ns: int) -> None:
+        """Take in the close of a file that was opened for reading only, by a process that the sensor names."""
+        opened = next((one for one in state.opens if one.key == process and one.unsaid and not one.changed), None)
+        opened = opened or next((one for one in state.opens if one.unsaid and not one.changed), None)
+        if opened is None or opened.key is None:
+            return
+        state.opens.remove(opened)
+        opened.closed = True
+        opened.truncated = False
+        self._hear(state, opened, opened.key, at_ns)
+
+    def gone(self, key: ProcessKey) -> None:
+        """Expect no more of a process that has ended; what it changed and did not close, another one will close."""
+        for state, opened in self._pending.pop(key, ()):
+            if not opened.closed and not opened.changed and opened in state.opens:
+                state.opens.remove(opened)
+
+    def unresolved(self, before_ns: int) -> dict[ProcessKey, list[bytes]]:
+        """Return who holds files open since before a time without having told what for; paths are absolute."""
+        found: dict[ProcessKey, list[bytes]] = {}
+        for key, entries in list(self._pending.items()):
+            entries[:] = [(state, opened) for state, opened in entries if not opened.closed]
+            paths = [
+                self._places.absolute(state.path)
+                for state, opened in entries
+                if opened.at_ns < before_ns and not (opened.heard or opened.changed or opened.looked)
+            ]
+            for _, opened in entries:
+                opened.looked = opened.looked or opened.at_ns < before_ns
+            if paths:
+                found[key] = paths
+            elif not entries:
+                del self._pending[key]
+        return found
 
     def _announce(self, access: Access) -> None:
         """Let those who look at the path before the access is judged know that its content will change."""
@@ -153,11 +254,14 @@ class Intake:
         path = self._places.lineage(observation.path)
         if path is not None:
             since_ns, at_ns = observation.since_ns, observation.at_ns
-            self._pass_on(Access("scan", path, since_ns, at_ns, observation.stat))
+            process = observation.process
+            self._pass_on(Access("scan", path, since_ns, at_ns, observation.stat, process=process))
 
     def held(self, process: Process, observation: seen.ProcessHeld) -> None:
         """Take in that a process holds files: opens for reading need not wait for their close."""
         for file in observation.files:
+            if self._held_by(process.key, file, observation.at_ns):
+                continue
             path = self._places.lineage(file.path) if file.reads else None
             state = self._versions.touched(path) if path is not None else None
             if path is None or state is None:
@@ -168,6 +272,24 @@ class Intake:
             opened.told = True
             at_ns = opened.at_ns
             self._pass_on(Access("read", path, at_ns, observation.at_ns, opened.stat, opened, holder=process))
+
+    def _held_by(self, key: ProcessKey, file: HeldFile, at_ns: int) -> bool:
+        """Let a look at a process's descriptors tell the mode of its opens, where the sensor names processes."""
+        path = self._places.lineage(file.path)
+        if path is None or not self.names_processes:
+            return path is None
+        state = self._versions.path(path)
+        if any(one.key is None for one in state.opens):
+            return False
+        opened = _newest(state.opens, key) or next((one for one in state.opens if one.unsaid), None)
+        if opened is None:
+            opened = Open(at_ns, None, truncated=False, key=key, bound=state.version, unsaid=True)
+            state.opens.append(opened)
+            self._pending.setdefault(key, []).append((state, opened))
+        opened.looked = True
+        if file.reads:
+            self._hear(state, opened, key, at_ns)
+        return True
 
     def overdue(self, now_ns: int) -> list[tuple[bytes, int]]:
         """Return files that were changed without an open (``truncate``), once they are quiet.
@@ -191,14 +313,24 @@ def _may_be(opened: Open, file: HeldFile) -> bool:
     return not opened.told and opened.key is None and (file.writes or not opened.truncated)
 
 
+def _newest(opens: list[Open], process: ProcessKey) -> Open | None:
+    """Return the newest open of a process, None if it has none."""
+    return next((one for one in reversed(opens) if one.key == process and one.unsaid), None)
+
+
 def _match(opens: list[Open], closed: seen.FileClosed) -> Open | None:
     """Take the open that a close ends: the process's own; else of writers the one that emptied the file.
 
-    Who emptied it is no mere reader.
+    Who emptied it is no mere reader. Of the process's own, one through which it has changed something.
     """
-    for index, opened in enumerate(opens):
-        if closed.process is not None and opened.key == closed.process:
-            return opens.pop(index)
+    mine = [one for one in opens if closed.process is not None and one.key == closed.process]
+    known = [one for one in opens if one.unsaid] if closed.process is not None and not mine else []
+    for chosen in (mine, known):
+        best = next((one for one in chosen if one.changed), None) or next(iter(chosen), None)
+        if best is not None:
+            opens.remove(best)
+            best.closed = True
+            return best
     for index, opened in enumerate(opens):
         if closed.wrote == opened.truncated:
             return opens.pop(index)

@@ -17,6 +17,11 @@ from mlamd.model import observations as seen
 from mlamd.model.events import Actors
 from mlamd.model.evidence import Grade, Origin
 from mlamd.model.files import FileStat
+from mlamd.model.processes import ProcessKey
+
+
+_TICK_NS = 10_000_000
+"""The kernel stamps files with a clock this coarse (stat(3type); HZ=100)."""
 
 
 class Judge:
@@ -97,12 +102,21 @@ class Judge:
         """Return the steps that did something; nobody known is noted in the ledger."""
         found = self._actors(access)
         if not found and count_unseen:
-            self.ledger.unseen(access.to_ns, self.versions.name(access.path), access.kind)
+            self._unseen(access, access.to_ns)
         steps: dict[int, Grade] = {}
         for process, grade in found:
-            step = self._step_of(process, access.to_ns)
+            step = self._step_of(process, self._moment(process, access, access.to_ns))
             steps.setdefault(step.step, grade)
         return tuple(steps.items())
+
+    def _unseen(self, access: Access, at_ns: int) -> None:
+        """Note in the ledger that nobody is known, or that it must not be told who it was."""
+        key = access.process
+        others = key is not None and not key.boot and not key.pid
+        self.ledger.unseen(at_ns, self.versions.name(access.path), "others" if others else access.kind)
+
+    def _moment(self, process: Process, access: Access, at_ns: int) -> int:
+        return at_ns if access.process is None else self._when(process, access.opened, at_ns)
 
     def _step_of(self, process: Process, at_ns: int) -> StepState:
         step = self.runs.step_of(process, at_ns)
@@ -110,12 +124,13 @@ class Judge:
         return step
 
     def _note_reads(
-        self, found: tuple[tuple[Process, Grade], ...], version: int, state: PathState, at_ns: int
+        self, found: tuple[tuple[Process, Grade], ...], version: int, state: PathState, access: Access
     ) -> None:
+        at_ns = access.from_ns
         writers = {step for step, _ in state.writers}
         counted: set[int] = set()
         for process, grade in found:
-            step = self._step_of(process, at_ns)
+            step = self._step_of(process, self._moment(process, access, at_ns))
             if step.step in counted:
                 continue
             counted.add(step.step)
@@ -130,8 +145,27 @@ class Judge:
         state = self.versions.path(access.path)
         opened = access.opened
         stat = access.stat
+        if access.process is not None and opened is not None:
+            self._bind_by(access.process, state, opened, access)
+            return
         if opened is not None and state.version and stat is not None and stat.same_content(state.stat):
             opened.bound = state.version
+
+    def _bind_by(self, key: ProcessKey, state: PathState, opened: Open, access: Access) -> None:
+        """Note which version, and which program of the process, an open is of; what was there gets a version."""
+        process = self._people.everybody.get(key)
+        opened.image_ns = process.image_ns if process is not None else 0
+        if access.stat is not None and not opened.truncated:
+            opened.bound = self._version_at_open(state, access)
+
+    def _when(self, process: Process, opened: Open | None, at_ns: int) -> int:
+        """Return a time by which the step is found: that of the program that opened, however its stamp lies.
+
+        The stamps of a sensor that reads in batches are bounds; the order of what it tells is true.
+        """
+        if opened is not None and opened.image_ns and opened.image_ns != process.image_ns:
+            return at_ns
+        return max(at_ns, process.image_ns)
 
     def _read(self, access: Access) -> None:
         found = tuple(self._actors(access))
@@ -140,22 +174,22 @@ class Judge:
             found = tuple((process, grade) for process, grade in found if not is_prompt(process))
         state = self.versions.path(access.path)
         if not found:
-            self.ledger.unseen(access.from_ns, state.name, "read")
+            self._unseen(access, access.from_ns)
             return
         opened = access.opened
         version = opened.bound if opened is not None else 0
         if not version:
             version = self._version_at_open(state, access)
-        self._note_reads(found, version, state, access.from_ns)
+        self._note_reads(found, version, state, access)
 
     def _version_at_open(self, state: PathState, access: Access) -> int:
         """Return the version that was opened; content still being written is sealed as it was seen."""
         stat = access.stat
         being_written = state.modified and any(opened is not access.opened for opened in state.opens)
         if being_written and stat is not None and not stat.same_content(state.stat):
-            first = state.opens[0]
-            writer = Access("write", access.path, first.at_ns, access.to_ns, process=first.key)
-            actors = self._steps(writer, count_unseen=False)
+            first = next((opened for opened in state.opens if opened.changed), state.opens[0])
+            writer = Access("write", access.path, first.at_ns, access.to_ns, None, first, process=first.key)
+            actors = self._steps(writer, count_unseen=False) if not first.changed else self._writers(first)
             version = self.versions.seal(
                 state, access.from_ns, stat, Origin.PARTIAL, actors, derived=bool(state.version)
             )
@@ -171,7 +205,7 @@ class Judge:
         if _unchanged(state, access):
             return
         if access.process is not None and self._is_being_written(state):
-            state.hands = _joined(state.hands, self._steps(access))
+            state.hands = _joined(state.hands, self._hands(access))
             return
         opened = access.opened
         self._note_content_before(state, access)
@@ -179,24 +213,48 @@ class Judge:
         read_too = opened is not None and opened.accessed and not opened.told
         if derived and access.process is None and opened is not None and read_too:
             found = tuple(self._actors(access))
-            self._note_reads(found, opened.bound or state.version, state, opened.at_ns)
-        actors, state.hands = _joined(state.hands, self._steps(access)), ()
+            self._note_reads(found, opened.bound or state.version, state, access)
+        actors, state.hands = _joined(state.hands, self._hands(access)), ()
         before = state.version
         version = self.versions.seal(
             state, access.to_ns, access.stat, Origin.WRITTEN, actors, derived=derived
         )
-        if before and version != before and not derived and access.process is None:
+        if before and version != before and not derived and (access.process is None or _is_unsaid(access)):
             self.maybe_appended.add(version)
+
+    def _hands(self, access: Access) -> Actors:
+        """Return the steps that wrote: who changed content, or who made the file; else who closed it."""
+        opened = access.opened
+        if opened is not None and opened.unsaid:
+            return self._writers(opened) or self._steps(access)
+        return self._steps(access)
+
+    def _writers(self, opened: Open) -> Actors:
+        deeds = dict(opened.changed)
+        if opened.key is not None and (opened.truncated or not deeds):
+            deeds.setdefault(opened.key, opened.at_ns)
+        steps: dict[int, Grade] = {}
+        for key, at_ns in deeds.items():
+            process = self._people.everybody.get(key)
+            if process is not None:
+                mine = opened if key == opened.key else None
+                step = self._step_of(process, self._when(process, mine, at_ns))
+                steps.setdefault(step.step, Grade.OBSERVED)
+        return tuple(steps.items())
 
     def _is_being_written(self, state: PathState) -> bool:
         """Say whether a living process is known to have the file open for writing."""
-        writers = [self._people.everybody.get(opened.key) for opened in state.opens if opened.key is not None]
+        writers = [
+            self._people.everybody.get(opened.key)
+            for opened in state.opens
+            if opened.key is not None and (opened.changed or not opened.unsaid)
+        ]
         return any(process is not None and process.gone_ns is None for process in writers)
 
     def _note_content_before(self, state: PathState, access: Access) -> None:
         """Make a version of what stood in a file that was opened for appending or for an update."""
         opened = access.opened
-        if access.process is None or opened is None or opened.truncated or state.hands:
+        if access.process is None or opened is None or opened.truncated or state.hands or opened.unsaid:
             return
         if opened.stat is not None and opened.stat.size_bytes:
             self.versions.existing(state, opened.stat, opened.at_ns)
@@ -213,7 +271,8 @@ class Judge:
             return False
         same_file = stat[:2] == state.stat[:2] and stat.size_bytes > 0
         untouched = opened.bound == state.version
-        return same_file and (access.process is not None or opened.accessed or untouched)
+        told = access.process is not None and not opened.unsaid
+        return same_file and (told or opened.accessed or untouched)
 
     def _arrive(self, access: Access) -> None:
         state = self.versions.path(access.path)
@@ -277,12 +336,19 @@ class Judge:
             self.versions.move(state, self.versions.path(target), access.to_ns, stat, actors)
 
 
+def _is_unsaid(access: Access) -> bool:
+    return access.opened is not None and access.opened.unsaid
+
+
 def _looked_late(state: PathState, access: Access, stat: FileStat) -> bool:
     """Say whether a file was changed between an open and our look at it, which then means nothing.
 
     Either a change that is still held came after the open, or the inode itself says that it did.
     """
-    return state.changing > 0 or (access.process is None and stat.ctime_ns >= access.earliest_ns)
+    if access.process is None:
+        return state.changing > 0 or stat.ctime_ns >= access.earliest_ns
+    late = _is_unsaid(access) and state.version > 0 and stat.ctime_ns >= access.earliest_ns - _TICK_NS
+    return state.changing > 0 or late
 
 
 def _unchanged(state: PathState, access: Access) -> bool:

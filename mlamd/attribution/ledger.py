@@ -9,6 +9,7 @@ _QUIET_NS = 1_000_000_000
 _LONGEST_NS = 10_000_000_000
 
 UNSEEN = {
+    "others": "files were read or changed by processes of another user",
     "read": "files were read by a process that was gone before it could be seen",
     "open": "files were opened by a process that was gone before it could be seen",
 }

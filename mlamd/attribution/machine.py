@@ -20,6 +20,7 @@ from mlamd.attribution.places import Places
 from mlamd.attribution.state import Access, Memory
 from mlamd.model import events
 from mlamd.model import observations as seen
+from mlamd.model.processes import ProcessKey
 
 
 class Attributor:
@@ -50,6 +51,8 @@ class Attributor:
         self._handlers: dict[type[seen.Observation], Callable[..., None]] = {
             seen.FileOpened: intake.opened,
             seen.FileModified: intake.modified,
+            seen.FileRead: intake.read,
+            seen.FileTouched: intake.touched,
             seen.FileClosed: intake.closed,
             seen.FileMoved: intake.moved,
             seen.FileArrived: intake.arrived,
@@ -59,7 +62,7 @@ class Attributor:
             seen.FileMissing: judge.missing,
             seen.ProcessSeen: census.looked_at,
             seen.ProcessHeld: self._holding,
-            seen.ProcessGone: census.gone,
+            seen.ProcessGone: self._gone,
             seen.ProcessesPolled: self._polled,
             seen.Lost: self._lost,
         }
@@ -97,6 +100,14 @@ class Attributor:
         found, self._judge.maybe_appended = self._judge.maybe_appended, set()
         return found
 
+    def names_processes(self) -> None:
+        """Take note that the sensor names the process of each deed."""
+        self._intake.names_processes = True
+
+    def unresolved(self, before_ns: int) -> dict[ProcessKey, list[bytes]]:
+        """Return whose descriptors should be looked at; see ``Intake.unresolved``."""
+        return self._intake.unresolved(before_ns)
+
     def overdue(self, now_ns: int) -> list[tuple[bytes, int]]:
         """Return the files that should be looked at again; see ``Intake.overdue``."""
         return self._intake.overdue(now_ns)
@@ -111,8 +122,12 @@ class Attributor:
         else:
             self._judge.judge(access)
 
+    def _gone(self, observation: seen.ProcessGone) -> None:
+        self._census.gone(observation)
+        self._intake.gone(observation.key)
+
     def _lost(self, observation: seen.Lost) -> None:
-        if observation.reason in {"overflow", "inbox-full"}:
+        if observation.reason in {"overflow", "inbox-full", "sensor-full", "sensor-down"}:
             self._judge.versions.forget_opens()
         self._judge.lost(observation)
 

@@ -106,7 +106,18 @@ class Runs:
         key = process.key
         self._emit(
             events.StepStarted(
-                step.step, run.run, process.image_ns, key.boot, key.pid, key.start, argv, cwd, program
+                step.step,
+                run.run,
+                process.image_ns,
+                key.boot,
+                key.pid,
+                key.start,
+                argv,
+                cwd,
+                program,
+                self._name((facts.cgroup,)) if facts.cgroup not in {"", "/"} else 0,
+                self._name((facts.container,)) if facts.container else 0,
+                facts.inner_pid,
             )
         )
         above = _step_above(process)

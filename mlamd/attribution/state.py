@@ -164,7 +164,18 @@ class Open:
     accessed: bool = False
     """True if content is known to have been read before the close."""
     key: ProcessKey | None = None
-    """Who opened it, for writing, where the sensor says so."""
+    """Who opened it, where the sensor says so; of a sensor that knows the mode, only for writing."""
+    unsaid: bool = False
+    """True if the sensor names the process, but not the mode: what is done with the file tells it."""
+    image_ns: int = 0
+    """When the program began that opened it."""
+    heard: set[ProcessKey] = field(default_factory=set)
+    """Processes whose reading through it has been judged."""
+    changed: dict[ProcessKey, int] = field(default_factory=dict)
+    """Processes that have changed content through it, and when first."""
+    looked: bool = False
+    """True if a look at the descriptors has told the mode."""
+    closed: bool = False
 
 
 @dataclass(eq=False, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from mlamd.attribution.state import Memory, PathState
 from mlamd.model import events
 from mlamd.model.events import Actors
-from mlamd.model.evidence import Origin
+from mlamd.model.evidence import Grade, Origin
 from mlamd.model.files import FileStat
 
 _MOST_KEPT = 30_000
@@ -123,12 +123,26 @@ class Versions:
         self._stands(state, version, stat)
 
     def _same_again(self, state: PathState, stat: FileStat, actors: Actors) -> None:
-        if actors and not state.writers and state.sealed_ns:
-            for step, grade in actors:
+        known = {step for step, _ in state.writers}
+        new = tuple((step, grade) for step, grade in actors if step not in known)
+        if known:
+            # Several processes wrote before anybody could look: one version, and the kernel names them all.
+            new = tuple((step, grade) for step, grade in new if grade is Grade.OBSERVED)
+        if new and (known or state.sealed_ns):
+            for step, grade in new:
                 self._emit(events.WriterAdded(state.version, step, grade))
-            state.writers = actors
+            state.writers = (*state.writers, *new)
         state.stat = stat
         state.modified = False
+
+    def restat(self, state: PathState, stat: FileStat, at_ns: int) -> None:
+        """Take note that the attributes of a file are others now, and its content is still the same."""
+        known = state.stat
+        same_file = state.version and known is not None and known[:3] == stat[:3]
+        if same_file and known is not None and known.mtime_ns != stat.mtime_ns:
+            self._emit(events.Touched(state.version, state.name, at_ns, stat))
+            state.stat = stat
+            state.note(state.version, stat)
 
     def existing(self, state: PathState, stat: FileStat | None, at_ns: int) -> int:
         """Return the version that somebody opened: the one we know, or one made for what was there."""

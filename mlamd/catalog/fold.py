@@ -134,7 +134,10 @@ def _run_ended(tables: Overlay, event: events.RunEnded) -> None:
 
 def _step_started(tables: Overlay, event: events.StepStarted) -> None:
     row = [event.run, event.at_ns, event.boot, event.pid, event.start, event.argv, event.cwd]
-    tables.put("steps", key(event.step), [*row, event.executable, None, None, []])
+    row += [event.executable, None, None, []]
+    if event.cgroup or event.container or event.inner_pid:
+        row += [event.cgroup, event.container, event.inner_pid]
+    tables.put("steps", key(event.step), row)
     tables.put("run_steps", key(event.run, event.step), b"")
 
 
@@ -143,7 +146,8 @@ def _step_ended(tables: Overlay, event: events.StepEnded) -> None:
     row = tables.get("steps", place)
     if row is not None:
         rereads = [list(part) for part in event.rereads]
-        tables.put("steps", place, [*row[:8], event.at_ns, event.exit_code, row[10] + rereads])
+        ended = [*row[:8], event.at_ns, event.exit_code, row[10] + rereads, *row[11:]]
+        tables.put("steps", place, ended)
 
 
 def _path_row(version: int, stat: FileStat | None) -> list[int]:
@@ -274,6 +278,14 @@ def _removed(tables: Overlay, event: events.Removed) -> None:
         tables.put("versions", place, _changed(row, gone=gone))
 
 
+def _touched(tables: Overlay, event: events.Touched) -> None:
+    place = key(event.version)
+    row = tables.get("versions", place)
+    if row is not None:
+        tables.put("versions", place, _changed(row, mtime=event.stat.mtime_ns))
+        tables.put("paths", key(event.path), _path_row(event.version, event.stat))
+
+
 def _flowed(tables: Overlay, event: events.Flowed) -> None:
     via = bytes((event.via,))
     tables.put("flows", key(event.target, event.source) + via, [event.at_ns, int(event.grade)])
@@ -302,6 +314,7 @@ _HANDLERS: dict[type[events.Event], Callable[[Overlay, Any], None]] = {
     events.Removed: _removed,
     events.Flowed: _flowed,
     events.Gap: _gap,
+    events.Touched: _touched,
 }
 
 _COUNTED: dict[type[events.Event], tuple[int, str]] = {

@@ -23,6 +23,7 @@ COMMANDS = {
     "uses": "Say what depends on a file.",
     "diff": "Compare two runs.",
     "verify": "Check the store; rebuild its tables.",
+    "sensor": "Serve exact capture to the users of this machine (system service).",
     "demo": "Record a small real project, and show what is known of it.",
 }
 

@@ -17,7 +17,7 @@ from mlamd.workspace import Workspace
     "--mode", type=click.Choice(["watch", "mount"]), help="Force a mode instead of the best that is possible."
 )
 @click.option(
-    "--sensor", type=click.Choice(["inotify", "fanotify"]), help="Force a file sensor of the watch mode."
+    "--sensor", type=click.Choice(["inotify", "fanotify"]), help="Force a file sensor of the watch mode; never falls back to another."
 )
 @click.pass_context
 def command(context: click.Context, foreground: bool, mode: str | None, sensor: str | None) -> None:
@@ -25,19 +25,17 @@ def command(context: click.Context, foreground: bool, mode: str | None, sensor: 
     workspace = workspace_of(context)
     if mode == "mount":
         raise UnavailableError("this version has no mount mode yet: leave out --mode, or use --mode watch")
-    if sensor == "fanotify":
-        raise UnavailableError("this version has no fanotify sensor yet: leave out --sensor, or use inotify")
     if not foreground:
         from mlamd.daemon.background import start  # noqa: PLC0415  (each way imports only its own)
 
-        say(start(workspace))
+        say(start(workspace, sensor))
         return
     from mlamd.daemon.background import say_ready  # noqa: PLC0415
     from mlamd.daemon.foreground import record, set_up_logging  # noqa: PLC0415  (trio, watchdog)
 
     try:
         set_up_logging(workspace, to_terminal=sys.stderr.isatty())
-        record(workspace, lambda line: say_ready("ready", line))
+        record(workspace, lambda line: say_ready("ready", line), sensor)
     except MlamdError as error:
         _log(str(error))
         say_ready("error", str(error))

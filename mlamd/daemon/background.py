@@ -24,7 +24,7 @@ _READY_S = 120.0
 _STOP_S = 60.0
 
 
-def start(workspace: Workspace) -> str:
+def start(workspace: Workspace, sensor: str | None = None) -> str:
     """Start a recorder that outlives this process; return its line once it is ready.
 
     Raises ``AlreadyRecordedError``, or what the recorder itself failed with.
@@ -37,6 +37,8 @@ def start(workspace: Workspace) -> str:
     log = _open_log(workspace)
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "mlamd", "-C", str(workspace.root), "start", "--foreground"]
+    if sensor is not None:
+        command += ["--sensor", sensor]
     environment = {**os.environ, "MLAMD_READY_FD": str(writing)}
     with open(os.devnull, "r+b") as null, log:
         process = subprocess.Popen(

@@ -62,7 +62,7 @@ def notify(message: str) -> None:
         connection.sendall(message.encode())
 
 
-def record(workspace: Workspace, on_ready: Callable[[str], None]) -> None:
+def record(workspace: Workspace, on_ready: Callable[[str], None], sensor: str | None = None) -> None:
     """Record until SIGTERM or SIGINT, ``mlamd stop``, or the end of the workspace.
 
     ``on_ready`` is called once, with the line that says what is recorded and how. Raises what keeps
@@ -70,7 +70,7 @@ def record(workspace: Workspace, on_ready: Callable[[str], None]) -> None:
     which could not be removed for good, or unmounted, while a process stands in it.
     """
     os.chdir("/")
-    recorder = Recorder(workspace)
+    recorder = Recorder(workspace, sensor=sensor)
     sys.setswitchinterval(_SWITCH_S)
     try:
         trio.run(_record, recorder, on_ready)
@@ -103,9 +103,11 @@ async def _record(recorder: Recorder, on_ready: Callable[[str], None]) -> None:
 
 async def _announce(recorder: Recorder, ready: trio.Event, on_ready: Callable[[str], None]) -> None:
     await ready.wait()
-    how = "watch mode: inotify and process polling; who did what is inferred"
-    line = f"recording {recorder.workspace.root} ({how})"
-    log.info("%s, pid %d, %d directories", line, os.getpid(), recorder.sensor.watched())
+    line = f"recording {recorder.workspace.root} (watch mode: {recorder.sources.how()})"
+    log.info("%s, pid %d, %d directories", line, os.getpid(), recorder.sources.watched())
+    for note in recorder.notes:
+        log.warning("%s", note)
+        line += f"\n{note}"
     notify("READY=1")
     on_ready(line)
 

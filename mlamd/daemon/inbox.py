@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from mlamd.host.clock import Clock
 from mlamd.model.observations import Lost, Observation
-from mlamd.sensors.signals import Signal
+from mlamd.sensors.signals import Deed, Signal
 
-Item = Signal | Observation
+Item = Signal | Deed | Observation
 
 LIMIT = 200_000
 
@@ -25,6 +25,11 @@ class Inbox:
         self._dropped = 0
         self._dropped_ns = 0
         self._signalled = False
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait."""
+        return len(self._items)
 
     def put(self, item: Item) -> None:
         """Append an item; wakes the recorder once for all items until the next ``take``."""

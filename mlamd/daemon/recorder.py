@@ -16,27 +16,23 @@ from pathlib import Path
 import trio
 
 from mlamd import __version__
-from mlamd.attribution.bytecode import source_path
 from mlamd.attribution.machine import Attributor
 from mlamd.attribution.noise import Noise, Sort
 from mlamd.catalog.memory import CatalogMemory
 from mlamd.daemon.digests import Digester
 from mlamd.daemon.inbox import Inbox, Item
 from mlamd.daemon.lock import StoreLock
+from mlamd.daemon.sources import Sources, Surroundings, choose
 from mlamd.daemon.storing import MOST_EVENTS, Writer
 from mlamd.errors import AccessError, MlamdError, SensorError, WorkspaceGoneError
 from mlamd.host.clock import Clock, SystemClock
 from mlamd.host.files import LocalFiles
 from mlamd.host.mounts import is_network
-from mlamd.host.processes import process_host
 from mlamd.model import events
 from mlamd.model import observations as seen
 from mlamd.sensors import scan
 from mlamd.sensors.own import OwnReads
-from mlamd.sensors.polling import ProcessPoller
-from mlamd.sensors.portable import file_sensor
-from mlamd.sensors.signals import Act, Signal
-from mlamd.sensors.translate import Translator
+from mlamd.sensors.signals import Act, Deed, Signal
 from mlamd.settings import Settings, load
 from mlamd.workspace import Workspace
 
@@ -48,6 +44,9 @@ _SYNC_S = 10.0
 _BUSY_S, _REST_S = 0.25, 5.0
 """How long the pump sleeps at most, while digests or the catalog are behind, and when nothing is."""
 _SLICE = 1000
+_SETTLE_EVERY_NS = 50_000_000
+_LOOK_EVERY_NS = 500_000_000
+_UNRESOLVED_NS = 100_000_000
 _MANY = 20_000
 """After a batch of observations as large as this, memory is given back to the system."""
 
@@ -64,10 +63,14 @@ def read_patterns(root: Path, settings: Settings) -> list[str]:
 
 
 class Recorder:
-    """Records one workspace until ``stop`` is called or the workspace is gone."""
+    """Records one workspace until ``stop`` is called or the workspace is gone.
 
-    def __init__(self, workspace: Workspace, clock: Clock | None = None) -> None:
+    ``sensor`` names the file sensor that must be used; None for the best that is possible.
+    """
+
+    def __init__(self, workspace: Workspace, clock: Clock | None = None, sensor: str | None = None) -> None:
         self.workspace = workspace
+        self._wanted_sensor = sensor
         self.settings = load(workspace.settings_file)
         self._clock = clock or SystemClock()
         self._lock = StoreLock(workspace.lock_file)
@@ -91,13 +94,14 @@ class Recorder:
             self.settings.digest_most_bytes,
             self._memory.content,
         )
-        self._translator = Translator(files, own, self._wanted, source_path)
+        self.sources: Sources
+        self.notes: list[str] = []
         self.started_ns = self._clock.now_ns()
         self.session = uuid.uuid4().hex
         self.mode = "watch"
         self._stopping = trio.Event()
-        self._cookies: dict[bytes, trio.Event] = {}
-        self._polled = trio.Event()
+        self._settled_ns = 0
+        self._looked_ns = 0
         self._draining = trio.Lock()
         self._trim = False
         self._gone: bytes | None = None
@@ -119,9 +123,11 @@ class Recorder:
                 return
 
         self.inbox = Inbox(self._clock, wake)
-        self.sensor = file_sensor()(self._roots, self._skip, self._deliver, self._clock)
-        text_roots = tuple(os.fsdecode(root) for root in self._roots)
-        self.poller = ProcessPoller(process_host(), text_roots, self.inbox.put, self._clock)
+        try:
+            await self._choose()
+        except BaseException:
+            self._close()
+            raise
         with self._sensing():
             await trio.to_thread.run_sync(self._begin)
             await self._drain(commit=True)
@@ -135,27 +141,37 @@ class Recorder:
                 nursery.cancel_scope.cancel()
         await self._end()
 
+    async def _choose(self) -> None:
+        """Take the best sensors that there are, and say why they are not better."""
+        around = Surroundings(
+            self._roots,
+            self.workspace.sync_directory,
+            self._files,
+            self._own,
+            self._clock,
+            self._skip,
+            self._wanted,
+        )
+        self.sources, why = choose(self._wanted_sensor, around, self.inbox)
+        self.notes = [*([why] if why else []), *self.sources.notes()]
+        if self.sources.exact:
+            self.attributor.names_processes()
+
     @contextmanager
     def _sensing(self) -> Iterator[None]:
         try:
-            self.sensor.start()
-            self.sensor.watch_extra(os.fsencode(self.workspace.sync_directory))
-            self._own.mark_with(self.workspace.sync_directory / "mark")
-            self.poller.start()
+            self.sources.start()
             yield
         except BaseException:
             self._close()
             raise
         finally:
-            self.sensor.stop()
-            self.poller.stop()
-            self._own.close()
+            self.sources.stop()
 
     def _begin(self) -> None:
         """Open the session; find what changed since the last one."""
         last_ns = self._memory.clock()
-        sensors = (self.sensor.name, self.poller.name)
-        boot = self.poller.boot
+        sensors, boot = self.sources.names(), self.sources.boot
         now_ns = self.started_ns
         self.attributor.emit(
             events.SessionStarted(
@@ -215,7 +231,7 @@ class Recorder:
                 self.workspace.alive_file.touch()
             except OSError:
                 break
-            if not (self.sensor.alive() and self.poller.alive()):
+            if not self.sources.alive():
                 raise SensorError(
                     f"a sensor has ended by itself: see {self.workspace.log_file}, and report it"
                 )
@@ -224,10 +240,6 @@ class Recorder:
         self.stop()
 
     # --- taking in ---------------------------------------------------------------------------
-
-    def _deliver(self, item: Item) -> None:
-        self.inbox.put(item)
-        self.poller.wake()
 
     def _wake(self) -> None:
         self._news.set()
@@ -281,8 +293,8 @@ class Recorder:
                 if self.writer.waiting >= MOST_EVENTS:
                     await self.writer.commit()
                 await trio.lowlevel.checkpoint()
-            if isinstance(item, Signal):
-                rescan_ns = self._signal(item) or rescan_ns
+            if isinstance(item, Signal | Deed):
+                rescan_ns = self._happened(item) or rescan_ns
             else:
                 self.attributor.observe(item)
                 if isinstance(item, seen.ProcessesPolled):
@@ -290,8 +302,10 @@ class Recorder:
                 elif isinstance(item, seen.Lost):
                     rescan_ns = item.from_ns
         now_ns = self._clock.now_ns()
-        for observation in self._translator.expire(now_ns):
+        for observation in self.sources.expire(now_ns):
             self.attributor.observe(observation)
+        if self.sources.exact and now_ns - self._settled_ns > _SETTLE_EVERY_NS:
+            self._settle(now_ns)
         if rescan_ns:
             await self._recover(rescan_ns)
         self._collect(self.attributor.drain())
@@ -302,23 +316,31 @@ class Recorder:
             detail = f"{dropped} events could not be stored: {self.writer.trouble}"
             self.attributor.observe(seen.Lost(now_ns, now_ns, b"", "store-full", detail))
 
-    def _signal(self, signal: Signal) -> int:
-        """Take in one signal; return since when to scan again, 0 for never."""
-        if signal.act is Act.GONE:
-            self._gone = signal.path
+    def _happened(self, item: Signal | Deed) -> int:
+        """Take in one thing that a file sensor saw; return since when to scan again, 0 for never."""
+        if isinstance(item, Signal) and item.act is Act.GONE:
+            self._gone = item.path
             self.stop()
             return 0
-        name = signal.path.rpartition(b"/")[2]
-        waiting = self._cookies.pop(name, None) if self._cookies else None
-        if waiting is not None:
-            waiting.set()
-            return 0
-        for observation in self._translator.translate(signal):
+        for observation in self.sources.observations(item):
             self.attributor.observe(observation)
-        if name == IGNORE_FILE and signal.act in {Act.CLOSE_WRITE, Act.MOVED_TO, Act.DELETE}:
+        if item.path.endswith(IGNORE_FILE) or (isinstance(item, Deed) and item.target.endswith(IGNORE_FILE)):
             self._reload_noise()
-        lost = signal.act is Act.LOST and signal.detail.startswith("overflow")
-        return signal.from_ns if lost else 0
+        lost = isinstance(item, Signal) and item.act is Act.LOST and item.detail.startswith("overflow")
+        return item.from_ns if lost else 0
+
+    def _settle(self, now_ns: int) -> None:
+        """End what has ended; look at open files of which nobody has said what they are for."""
+        self._settled_ns = now_ns
+        if now_ns - self._looked_ns > _LOOK_EVERY_NS:
+            self._look(now_ns - _UNRESOLVED_NS)
+        self.attributor.settle_now(now_ns)
+        self._after_poll()
+
+    def _look(self, before_ns: int) -> None:
+        self._looked_ns = now_ns = self._clock.now_ns()
+        for observation in self.sources.look(self.attributor.unresolved(before_ns), now_ns):
+            self.attributor.observe(observation)
 
     def _load_noise(self) -> Noise:
         noise = Noise(read_patterns(self.workspace.root, self.settings))
@@ -328,14 +350,14 @@ class Recorder:
 
     def _reload_noise(self) -> None:
         self.attributor.places.noise = self._load_noise()
-        self.sensor.refresh()
+        self.sources.refresh()
 
     async def _recover(self, since_ns: int) -> None:
         """After a loss: mark what is not marked, and look at everything again."""
         log.warning("observations were lost; looking at the workspace again")
         self._collect(self.attributor.drain())
         await self.writer.commit(fold=True)
-        await trio.to_thread.run_sync(self.sensor.refresh)
+        await trio.to_thread.run_sync(self.sources.refresh)
         for observation in await trio.to_thread.run_sync(self._changes, since_ns):
             self.attributor.observe(observation)
         self._trim = True
@@ -346,8 +368,7 @@ class Recorder:
             stat = self._files.stat(path)
             if stat is not None:
                 self.attributor.observe(seen.FileFound(now_ns, path, stat, changed_ns, live=True))
-        self._polled.set()
-        self._polled = trio.Event()
+        self.sources.polled()
 
     def _collect(self, made: list[events.Event]) -> None:
         """Complete events with digests and hand them to the writer."""
@@ -375,50 +396,31 @@ class Recorder:
     # --- questions ---------------------------------------------------------------------------
 
     async def sync(self) -> bool:
-        """Wait until everything that happened before the call is stored; False if that took too long.
-
-        A marker file that the sensors report back says how far they have come.
-        """
+        """Wait until everything that happened before the call is stored; False if that took too long.        """
         with trio.move_on_after(_SYNC_S) as scope:
-            await self._marker()
-            await self._poll_now()
-            self.attributor.settle_now(self._clock.now_ns())
+            await self.sources.barrier()
+            await self._drain(commit=False)
+            now_ns = self._clock.now_ns()
+            self._look(now_ns)
+            self.attributor.settle_now(now_ns)
             await self._drain(commit=False)
             await self.writer.commit(force=True)
         return not scope.cancelled_caught and not self.writer.waiting
-
-    async def _marker(self) -> None:
-        name = f"sync-{uuid.uuid4().hex}".encode()
-        path = os.path.join(os.fsencode(self.workspace.sync_directory), name)
-        reported = self._cookies[name] = trio.Event()
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
-            await reported.wait()
-        except OSError as error:
-            log.warning("cannot write a marker file: %s", error)
-            self._cookies.pop(name, None)
-        finally:
-            Path(os.fsdecode(path)).unlink(missing_ok=True)
-
-    async def _poll_now(self) -> None:
-        """Wait for a look at the processes that begins from now on."""
-        for _ in range(2):
-            polled = self._polled
-            self.poller.wake()
-            await polled.wait()
 
     def status(self) -> dict[str, object]:
         """Return what ``mlamd status`` shows of a running recorder."""
         return {
             "state": "running",
             "mode": self.mode,
-            "sensors": [self.sensor.name, self.poller.name],
+            "sensors": list(self.sources.names()),
+            "how": self.sources.how(),
+            "notes": self.notes,
             "since_ns": self.started_ns,
             "pid": os.getpid(),
             "events": self.writer.stored,
             "waiting": self.writer.waiting + self.attributor.holding,
             "digesting": self.digester.waiting,
-            "watched_directories": self.sensor.watched(),
+            "watched_directories": self.sources.watched(),
             "trouble": self.writer.trouble,
         }
 

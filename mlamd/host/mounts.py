@@ -44,3 +44,25 @@ def filesystem_of(path: Path, table: str | None = None) -> str:
 def is_network(path: Path, table: str | None = None) -> bool:
     """Say whether ``path`` lies on a file system that other machines change too."""
     return filesystem_of(path, table) in NETWORK
+
+
+_VIRTUAL = frozenset(
+    {"proc", "sysfs", "devpts", "cgroup", "cgroup2", "mqueue", "debugfs", "tracefs", "securityfs", "bpf", "pstore"}
+    | {"configfs", "fusectl", "hugetlbfs", "binfmt_misc", "autofs", "rpc_pipefs", "nsfs", "devtmpfs", "efivarfs"}
+)
+
+
+def local_mounts(table: str | None = None) -> list[bytes]:
+    """Return one mount point of each filesystem on which programs may lie."""
+    if table is None:
+        try:
+            table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError:
+            return []
+    points: dict[str, bytes] = {}
+    for line in table.splitlines():
+        left, separator, right = line.partition(" - ")
+        fields = left.split(" ")
+        if separator and len(fields) >= 5 and right.split(" ", 1)[0] not in _VIRTUAL | NETWORK:
+            points.setdefault(fields[2], os.fsencode(_unescape(fields[4])))
+    return list(points.values())

@@ -1,6 +1,7 @@
 """Processes as ``/proc`` shows them. Sources: proc_pid_stat(5), proc_pid_fdinfo(5), pidfd_open(2)."""
 
 import os
+import re
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -91,6 +92,39 @@ class ProcFs:
             executable=_link(f"{base}/exe").removesuffix(" (deleted)"),
         )
 
+    def threads(self, pid: int) -> int:
+        """Return how many threads a process has, at least 1."""
+        found = self._stat(pid)
+        return max(1, int(found[1][17])) if found is not None else 1
+
+    def start_of(self, monotonic_ns: int) -> tuple[int, int]:
+        """Return the start, as in a key, and wall clock of a process that was forked at a monotonic time.
+
+        The kernel takes the start time some microseconds before it tells of the fork: a tick can lie between.
+        """
+        boot_ns = monotonic_ns + time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
+        return boot_ns * _TICKS // 1_000_000_000, self._boot_ns + boot_ns
+
+    def container(self, pid: int) -> tuple[str, str, int]:
+        """Return control group, container id and pid in its own namespace; see ``ProcessFacts``."""
+        base = f"{self._root}/{pid}"
+        try:
+            cgroup = cgroup_of(_text(_read(f"{base}/cgroup")))
+            status = _read(f"{base}/status")
+        except OSError:
+            return "", "", 0
+        place = status.find(b"\nNSpid:")
+        inner = status[place:].split(b"\n", 2)[1].split()[1:] if place >= 0 else []
+        return cgroup, container_in(cgroup), int(inner[-1]) if len(inner) > 1 else 0
+
+    def mapped(self, pid: int) -> frozenset[bytes]:
+        """Return the files that a process has in its memory. Source: proc_pid_maps(5)."""
+        try:
+            with open(f"{self._root}/{pid}/maps", "rb") as lines:
+                return frozenset(line[line.index(b"/") : -1] for line in lines if b"/" in line)
+        except OSError:
+            return frozenset()
+
     def pulse(self, pid: int) -> Pulse | None:
         """Look at the signs of life of a process.
 
@@ -178,6 +212,31 @@ class ProcFs:
     def close(self) -> None:
         """Close the pidfds."""
         self._exits.close()
+
+
+_CONTAINER = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:/|$)|/(?:lxc(?:\.payload)?[./]|machine-)([^/]+?)(?:\.scope)?(?:/|$)")
+
+
+def cgroup_of(text: str) -> str:
+    """Return the control group in ``/proc/PID/cgroup``: the unified one, else that of systemd, else the longest.
+
+    Source: cgroups(7).
+    """
+    paths = {}
+    for line in text.splitlines():
+        _, names, path = line.split(":", 2)
+        paths[names] = path
+    unified = paths.get("", "/")
+    return unified if unified != "/" else paths.get("name=systemd") or max(paths.values(), key=len, default="/")
+
+
+def container_in(cgroup: str) -> str:
+    """Return the id of the container in the name of a control group, "" if there is none.
+
+    Docker, containerd, podman and Kubernetes name theirs by 64 hexadecimal digits, LXC and nspawn by a name.
+    """
+    found = _CONTAINER.search(cgroup)
+    return (found.group(1) or found.group(2)) if found is not None else ""
 
 
 def exists(pid: int) -> bool:

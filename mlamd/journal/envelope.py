@@ -37,6 +37,7 @@ TAGS: dict[int, type[events.Event]] = {
     14: events.Removed,
     15: events.Flowed,
     16: events.Gap,
+    19: events.Touched,
 }
 """Tags are never reused."""
 
@@ -69,6 +70,7 @@ _DECODERS: dict[tuple[type[Any], str], Callable[[Any], Any]] = {
     (events.Moved, "stat"): _stat,
     (events.Moved, "movers"): _actors,
     (events.Removed, "removers"): _actors,
+    (events.Touched, "stat"): _stat,
     (events.Flowed, "via"): Via,
     (events.Flowed, "grade"): Grade,
 }

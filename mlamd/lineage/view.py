@@ -96,7 +96,8 @@ class View:
         row = self.tables.get("steps", key(step))
         if row is None:
             raise KeyError(step)
-        run, at_ns, _, pid, _, argv, cwd, executable, ended_ns, exit_code, rereads = row
+        run, at_ns, _, pid, _, argv, cwd, executable, ended_ns, exit_code, rereads = row[:11]
+        cgroup, container, inner_pid = row[11:14] if len(row) > 11 else (0, 0, 0)
         public = self.run(run).id
         place = 1 + self.steps_of(run).index(step)
         directory, program = self.words(cwd), self.words(executable)
@@ -112,9 +113,16 @@ class View:
             ended_ns,
             exit_code,
             tuple((first, length, again) for first, length, again in rereads),
+            self._word(cgroup),
+            self._word(container),
+            inner_pid,
         )
         self._steps[step] = known
         return known
+
+    def _word(self, name: int) -> str:
+        words = self.words(name) if name else ()
+        return words[0] if words else ""
 
     # --- versions ----------------------------------------------------------------------------
 

@@ -51,6 +51,9 @@ class Step:
     ended_ns: int | None
     exit_code: int | None
     rereads: tuple[tuple[int, int, int], ...]
+    cgroup: str = ""
+    container: str = ""
+    inner_pid: int = 0
 
 
 @dataclass(frozen=True, slots=True)

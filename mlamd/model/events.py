@@ -84,6 +84,10 @@ class StepStarted:
     argv: int
     cwd: int
     executable: int
+    cgroup: int = 0
+    container: int = 0
+    inner_pid: int = 0
+    """Control group and id of the container (names), and the pid in its own namespace; 0 where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,16 @@ class Gap:
     count: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Attributes of the file at a path were changed, and not its content: this is its stat now."""
+
+    version: int
+    path: int
+    at_ns: int
+    stat: FileStat
+
+
 Event = (
     SessionStarted
     | SessionEnded
@@ -221,4 +235,5 @@ Event = (
     | Removed
     | Flowed
     | Gap
+    | Touched
 )

@@ -23,6 +23,10 @@ class FileOpened:
     source_mark: "SourceMark | None" = None
     since_ns: int = 0
     """The earliest time at which it can have happened, 0 for ``at_ns``."""
+    created: bool = False
+    """True if this open made the file."""
+    changed: bool = False
+    """True if the process changed the content at the same time, so that ``stat`` may be that of afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,27 @@ class FileModified:
 
     at_ns: int
     path: bytes
+    process: ProcessKey | None = None
+    stat: FileStat | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileRead:
+    """Content was read through an open file, by the process that opened it or one that got it from there."""
+
+    at_ns: int
+    path: bytes
+    process: ProcessKey
+    stat: FileStat | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileTouched:
+    """Attributes of a file were changed, and not its content: times, mode, owner, number of links."""
+
+    at_ns: int
+    path: bytes
+    stat: FileStat
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +133,8 @@ class FileFound:
     since_ns: int
     live: bool
     """True for a directory that appeared while we watched, so that somebody alive did it."""
+    process: ProcessKey | None = None
+    """Who put it there, where the sensor says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +153,8 @@ class ProcessSeen:
 
     at_ns: int
     facts: ProcessFacts
+    since_ns: int = 0
+    """When the process became what it is; 0 where nobody saw that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +174,24 @@ class ProcessGone:
     at_ns: int
     key: ProcessKey
     exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessUsed:
+    """What a process, or a part of it that was not told of itself, had used when it ended.
+
+    ``block_delay_ns`` is None where the kernel does not count delays.
+    """
+
+    at_ns: int
+    key: ProcessKey
+    user_us: int
+    system_us: int
+    peak_rss_bytes: int
+    read_bytes: int
+    write_bytes: int
+    block_delay_ns: int | None
+    threads: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +222,8 @@ class Lost:
 Observation = (
     FileOpened
     | FileModified
+    | FileRead
+    | FileTouched
     | FileClosed
     | FileMoved
     | FileArrived
@@ -185,6 +234,7 @@ Observation = (
     | ProcessSeen
     | ProcessHeld
     | ProcessGone
+    | ProcessUsed
     | ProcessesPolled
     | Lost
 )

@@ -35,6 +35,12 @@ class ProcessFacts:
     executable: str
     own: bool = False
     """True for the recorder itself."""
+    cgroup: str = ""
+    """Its control group, where it is in one of its own; "" where nobody looked."""
+    container: str = ""
+    """The id of the container that the control group is that of."""
+    inner_pid: int = 0
+    """Its pid in its own pid namespace, 0 if that is ours."""
 
 
 @dataclass(frozen=True, slots=True)

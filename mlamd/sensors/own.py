@@ -31,6 +31,11 @@ class OwnReads:
         self._opens: dict[bytes, list[int]] = {}
         self._closes: dict[bytes, list[int]] = {}
         self._marker = -1
+        self._idle = False
+
+    def idle(self) -> None:
+        """Take note of nothing any more: the sensor tells our own deeds from others' by the process."""
+        self._idle = True
 
     def mark_with(self, marker: Path) -> None:
         """Begin to separate, with a file in a directory that is watched by now."""
@@ -57,6 +62,8 @@ class OwnReads:
 
     def announce(self, path: bytes) -> None:
         """Say that we are about to open ``path`` for reading."""
+        if self._idle:
+            return
         now_ns = self._clock.now_ns()
         with self._lock:
             self._opens.setdefault(path, []).append(now_ns)

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Protocol
 
 from mlamd.model.observations import Observation
+from mlamd.model.processes import ProcessKey
 
 
 class Act(Enum):
@@ -48,9 +49,26 @@ class Signal:
     read: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What one process did to one name, as fanotify reports it.
+
+    ``mask`` holds the bits of ``host.fanotify``; several mean that the process did all of this between the
+    two times, in an order that the kernel does not tell. ``path`` is empty for a file that came from outside,
+    ``target`` is the new name of a rename. The key of a process that cannot, or must not, be known has no boot.
+    """
+
+    mask: int
+    from_ns: int
+    at_ns: int
+    path: bytes
+    process: ProcessKey
+    target: bytes = b""
+
+
 class Deliver(Protocol):
     """Where sensors put what they have; callable from any thread, never blocks."""
 
-    def __call__(self, item: Signal | Observation) -> None:
+    def __call__(self, item: "Signal | Deed | Observation") -> None:
         """Take one item."""
         ...

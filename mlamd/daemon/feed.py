@@ -1,0 +1,219 @@
+"""A recorder's line to a sensor process: its own, or the system service.
+
+A thread of its own reads, so that the sensor never waits for the recorder's work, and leaves the rest in the
+socket when the inbox is full. If the sensor ends, another one is started or waited for; what happened meanwhile is
+a gap.
+"""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mlamd.daemon.inbox import LIMIT, Inbox
+from mlamd.errors import UnavailableError
+from mlamd.host.clock import Clock
+from mlamd.model.observations import Lost
+from mlamd.sensors import frames
+from mlamd.sensors.frames import Reader, Splitter, Synced
+
+log = logging.getLogger("mlamd")
+
+SERVICE = Path("/run/mlamd/sensor.sock")
+_RETRY_S = 1.0
+_GREETING_S = 60.0
+_MOST_RETRIES = 5
+
+
+class Feed:
+    """Delivers what the sensor tells to the inbox; ``service`` is the socket of the system service, or None.
+
+    ``on_sync`` is called from the feed's thread with the number of a synchronisation that is complete.
+    """
+
+    name: ClassVar[str] = "fanotify"
+
+    def __init__(
+        self,
+        roots: tuple[bytes, ...],
+        inbox: Inbox,
+        boot: str,
+        clock: Clock,
+        service: Path | None,
+        on_sync: Callable[[int], None],
+    ) -> None:
+        self._roots = roots
+        self._inbox = inbox
+        self._boot = boot
+        self._clock = clock
+        self.service = service
+        self._on_sync = on_sync
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: socket.socket | None = None
+        self._splitter = Splitter()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sensor feed", daemon=True)
+        self._sending = threading.Lock()
+        self._up_ns = 0
+        self.welcome: dict[str, Any] = {}
+        self.failed = ""
+
+    # --- life --------------------------------------------------------------------------------
+
+    def connect(self) -> None:
+        """Greet a sensor; from its answer on, everything is reported. Raises ``UnavailableError``."""
+        self._connection = self._begin_service() if self.service is not None else self._begin_own()
+        self._connection.settimeout(_GREETING_S)
+        hello = {"protocol": frames.PROTOCOL, "roots": list(self._roots), "own": [os.getpid()]}
+        self._splitter = Splitter()
+        try:
+            self._connection.sendall(frames.frame(hello))
+            self.welcome, rest = self._greeted(self._connection)
+        except OSError as error:
+            self._drop()
+            raise UnavailableError(f"the sensor does not answer: {error}") from error
+        if "error" in self.welcome:
+            self._drop()
+            raise UnavailableError(str(self.welcome["error"]))
+        self._connection.settimeout(None)
+        self._up_ns = self._clock.now_ns()
+        for value in rest:
+            self._take(value)
+
+    def _greeted(self, connection: socket.socket) -> tuple[dict[str, Any], list[Any]]:
+        while True:
+            data = connection.recv(1 << 16)
+            if not data:
+                raise ConnectionError("it closed the connection")
+            values = self._splitter.feed(data)
+            if values:
+                return dict(values[0]), values[1:]
+
+    def _begin_own(self) -> socket.socket:
+        mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        command = [sys.executable, "-m", "mlamd", "sensor", "--attached"]
+        if os.environ.get("MLAMD_SENSOR_LIMITED"):
+            command.append("--limited-queue")
+        with its:
+            self._process = subprocess.Popen(
+                command, stdin=its, stdout=subprocess.DEVNULL, cwd="/", start_new_session=True
+            )
+        return mine
+
+    def _begin_service(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(5.0)
+            connection.connect(str(self.service))
+        except OSError as error:
+            connection.close()
+            raise UnavailableError(f"the sensor service {self.service} does not answer: {error}") from error
+        return connection
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what was read is delivered."""
+        self._stop.set()
+        self._drop()
+        if self._thread.is_alive():
+            self._thread.join(5)
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            with suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
+        if self._process is not None:
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def alive(self) -> bool:
+        """Say whether the feed's thread still runs."""
+        return self._thread.is_alive()
+
+    def pid(self) -> int | None:
+        """Return the pid of the sensor process."""
+        pid = self.welcome.get("pid")
+        return pid if isinstance(pid, int) else None
+
+    def refused(self) -> dict[bytes, str]:
+        """Return the roots that cannot be recorded exactly, and why."""
+        return {bytes(root): str(why) for root, why in self.welcome.get("roots", ()) if why}
+
+    # --- the thread --------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._read()
+            if self._stop.is_set():
+                return
+            down_ns = self._clock.now_ns()
+            log.warning("the sensor has ended; starting anew")
+            if not self._again():
+                return
+            now_ns = self._clock.now_ns()
+            self._inbox.put(Lost(now_ns, down_ns, b"", "sensor-down", "the sensor had ended; it was started anew"))
+
+    def _again(self) -> bool:
+        """Reconnect; say whether that succeeded before the end."""
+        tries = 0
+        while not self._stop.is_set():
+            self._drop()
+            try:
+                self.connect()
+            except UnavailableError as error:
+                tries += 1
+                if self.service is None and tries >= _MOST_RETRIES:
+                    self.failed = str(error)
+                    log.error("no sensor can be started any more: %s", error)
+                    return False
+                self._stop.wait(_RETRY_S)
+            else:
+                return True
+        return False
+
+    def _read(self) -> None:
+        connection = self._connection
+        assert connection is not None
+        while True:
+            try:
+                data = connection.recv(1 << 18)
+            except OSError:
+                return
+            if not data:
+                return
+            try:
+                for value in self._splitter.feed(data):
+                    self._take(value)
+            except ValueError as error:
+                log.error("what the sensor sent makes no sense: %s", error)
+                return
+
+    def _take(self, value: Any) -> None:
+        for item in Reader(self._boot).items(value):
+            if isinstance(item, Synced):
+                self._on_sync(item.number)
+            else:
+                self._inbox.put(item)
+        while self._inbox.waiting > LIMIT // 2 and not self._stop.is_set():
+            time.sleep(0.005)
+
+    def ask_sync(self, number: int) -> None:
+        """Ask the sensor to tell all that has happened; the answer comes to ``on_sync``."""
+        connection = self._connection
+        if connection is not None:
+            with self._sending, suppress(OSError):
+                connection.sendall(frames.frame(["sync", number]))

@@ -1,0 +1,107 @@
+"""The bounded queue from a sensor to one recorder, and the thread that sends it.
+
+The recorder may be stopped or slow: then frames wait here, up to a number of bytes, and what comes after that is
+counted and told as lost, with its times. The kernel's queue is read all the same, and nobody else waits.
+"""
+
+import socket
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+
+from mlamd.model import codec
+from mlamd.model.observations import Lost
+from mlamd.sensors import frames
+from mlamd.sensors.frames import LENGTH, Item
+
+MOST_BYTES = 256 << 20
+_FRAME_BYTES = 1 << 16
+
+
+class Outbox:
+    """Takes items from the sensor's thread; a thread of its own sends them until the socket ends."""
+
+    def __init__(self, connection: socket.socket, most_bytes: int = MOST_BYTES) -> None:
+        self._connection = connection
+        self._most = most_bytes
+        self._packer = codec.packer()
+        self._rows: list[bytes] = []
+        self._rows_bytes = 0
+        self._frames: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._dropped = 0
+        self._dropped_ns = 0
+        self._news = threading.Condition()
+        self._ended = False
+        self._thread = threading.Thread(target=self._send, name="sensor outbox", daemon=True)
+        self._thread.start()
+
+    def tell(self, item: Item) -> None:
+        """Append one item; it is sent with the next ``flush``."""
+        if self._dropped and not self._has_room():
+            self._dropped += 1
+            return
+        if self._dropped:
+            self._tell_loss()
+        if self._waiting_bytes > self._most:
+            self._dropped, self._dropped_ns = 1, getattr(item, "from_ns", item.at_ns)
+            return
+        self._append(self._packer.pack(frames.row_of(item)))
+
+    def _has_room(self) -> bool:
+        return self._waiting_bytes < self._most // 2
+
+    def _tell_loss(self) -> None:
+        now_ns = time.time_ns()
+        detail = f"{self._dropped} observations did not fit into the sensor's outbox while the recorder did not read"
+        lost = Lost(now_ns, self._dropped_ns, b"", "sensor-full", detail)
+        self._dropped = 0
+        self._append(self._packer.pack(frames.row_of(lost)))
+
+    def _append(self, row: bytes) -> None:
+        self._rows.append(row)
+        self._rows_bytes += len(row)
+        if self._rows_bytes > _FRAME_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand what was told to the thread."""
+        if self._dropped and self._has_room():
+            self._tell_loss()
+        if self._rows:
+            count = len(self._rows)
+            body = b"\xdd" + LENGTH.pack(count) + b"".join(self._rows)  # msgpack: array 32
+            self.put(LENGTH.pack(len(body)) + body)
+            self._rows, self._rows_bytes = [], 0
+
+    def put(self, frame: bytes) -> None:
+        """Append a whole frame."""
+        with self._news:
+            self._frames.append(frame)
+            self._waiting_bytes += len(frame)
+            self._news.notify()
+
+    def _send(self) -> None:
+        while True:
+            with self._news:
+                while not self._frames and not self._ended:
+                    self._news.wait()
+                if not self._frames:
+                    return
+                frame = self._frames[0]
+            try:
+                self._connection.sendall(frame)
+            except OSError:
+                return
+            with self._news:
+                self._frames.popleft()
+                self._waiting_bytes -= len(frame)
+
+    def close(self) -> None:
+        """End the thread; what waits is lost if the recorder has gone."""
+        with self._news:
+            self._ended = True
+            self._news.notify()
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)

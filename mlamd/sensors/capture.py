@@ -1,0 +1,165 @@
+"""The loop that reads the kernel: fanotify, the process connector and taskstats, in one thread.
+
+The file queue is not read the moment something is in it, as waking a reader for each event would cost the one who
+opens a file several times as much: after a read the loop rests, and hears only of processes meanwhile. What one
+read finds happened between two known times. Events of the file queue and of processes are put in order by
+``Subscription``, which gets both.
+"""
+
+import os
+import select
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mlamd.host import fanotify
+from mlamd.host.connector import Connector, Kind, QueueFullError
+from mlamd.host.fanotify import Raw
+from mlamd.host.taskstats import TaskStats
+from mlamd.sensors.executions import Change, Executions
+
+REST_S = 0.002
+_IDLE_S = 1.0
+_SLACK_NS = 5_000_000
+"""How long it may take until a waiting reader runs; events are no older than this, if it had to wait."""
+_MOST = 4_000
+
+
+@dataclass(slots=True)
+class Batch:
+    """What was read at once. All happened between ``from_ns`` and ``at_ns``.
+
+    What processes did until ``ripe_ns`` has no file event left in the queue. ``lost`` are reason and detail of
+    what the kernel dropped since ``from_ns``.
+    """
+
+    from_ns: int
+    at_ns: int
+    raws: list[Raw]
+    changes: list[Change]
+    ripe_ns: int
+    lost: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Capture:
+    """Reads until ``stop``; ``take`` gets every batch. ``extra`` are descriptors to wait on, each with a callback."""
+
+    def __init__(
+        self,
+        group: fanotify.Group,
+        connector: Connector,
+        accounts: TaskStats | None,
+        executions: Executions,
+        take: Callable[[Batch], None],
+    ) -> None:
+        self._group = group
+        self._connector = connector
+        self._accounts = accounts
+        self._executions = executions
+        self._take = take
+        self.extra: dict[int, Callable[[], None]] = {}
+        self._changes: list[Change] = []
+        self._lost: list[tuple[str, str]] = []
+        self._lost_accounts = 0
+        self._last_ns = time.time_ns()
+        self._rest_until = 0.0
+        self._stopping = False
+
+    def stop(self) -> None:
+        """End the loop; to be called from a callback of ``extra``."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Read until stopped."""
+        files, processes = self._group.descriptor, self._connector.descriptor
+        while not self._stopping:
+            left = self._rest_until - time.monotonic()
+            watched = [processes, *self.extra] if left > 0 else [files, processes, *self.extra]
+            pending = bool(self._changes)
+            timeout = left if left > 0 else (0.0 if pending else _IDLE_S)
+            asked_ns = time.time_ns()
+            ready, _, _ = select.select(watched, [], [], timeout)
+            now_ns = time.time_ns()
+            if processes in ready:
+                self._processes()
+            for descriptor in ready:
+                action = self.extra.get(descriptor)
+                if action is not None:
+                    action()
+            if left <= 0 and (files in ready or self._changes):
+                waited = now_ns - asked_ns > _SLACK_NS
+                self.drain(now_ns - _SLACK_NS if waited else 0)
+                self._rest_until = time.monotonic() + REST_S
+
+    def drain(self, not_before_ns: int = 0) -> None:
+        """Read everything that waits, and hand it over; nothing in it is older than ``not_before_ns``."""
+        self._executions.forget(self._last_ns)
+        first = True
+        while True:
+            raws, empty_ns = self._read()
+            self._processes()
+            if not (raws or self._changes or self._lost):
+                if first:
+                    self._last_ns = max(self._last_ns, empty_ns)
+                return
+            started = min((change.at_ns for change in self._changes), default=self._last_ns)
+            from_ns = max(self._last_ns, min(not_before_ns, started - _SLACK_NS)) if not_before_ns else self._last_ns
+            at_ns = time.time_ns()
+            changes, self._changes = self._changes, []
+            lost, self._lost = self._lost, []
+            self._take(Batch(from_ns, at_ns, raws, changes, empty_ns, lost))
+            first = False
+            if empty_ns:
+                self._last_ns = at_ns
+                return
+
+    def _read(self) -> tuple[list[Raw], int]:
+        """Return some events, and the time before which everything has been read, 0 if more waits."""
+        raws: list[Raw] = []
+        while len(raws) < _MOST:
+            before_ns = time.time_ns()
+            data = self._group.read()
+            if not data:
+                return raws, before_ns
+            for raw in fanotify.events_in(data):
+                if raw.mask & fanotify.OVERFLOW:
+                    self._lost.append(("overflow", "the kernel's queue of file events was full"))
+                else:
+                    raws.append(raw)
+            self._processes()
+        return raws, 0
+
+    def _processes(self) -> None:
+        """Take in what processes did, at once: what is to be seen of a short one is gone soon."""
+        try:
+            events = self._connector.read()
+        except QueueFullError:
+            self._lost.append(("process-overflow", "the kernel's queue of process events was full"))
+            now_ns = time.time_ns()
+            for known in self._executions.survey():
+                self._changes.append(Change(Kind.FORK, now_ns, known, known.facts))
+            self._changes += self._executions.vanished(now_ns)
+            return
+        for event in events:
+            if event.kind == Kind.EXIT and self._accounts is not None:
+                self._executions.spent(self._accounts.read())
+            change = self._executions.take(event)
+            if change is not None:
+                self._changes.append(change)
+        if self._accounts is not None and self._accounts.lost > self._lost_accounts:
+            self._lost_accounts = self._accounts.lost
+            self._lost.append(("accounts-overflow", "the kernel's queue of process accounts was full"))
+
+
+def wall_clock() -> Callable[[int], int]:
+    """Return a function from the kernel's monotonic time to the wall clock, both in nanoseconds."""
+
+    def wall_ns(monotonic_ns: int) -> int:
+        return monotonic_ns + time.time_ns() - time.monotonic_ns()
+
+    return wall_ns
+
+
+def own_pids() -> set[int]:
+    """Return the processes whose doings are ours and never reported."""
+    return {os.getpid()}

@@ -1,0 +1,272 @@
+"""Who runs what: the processes of the machine as the kernel's process connector tells of them.
+
+A process is looked at in ``/proc`` the moment that it execs, as a short one will be gone soon. What could not be
+read in time is known by its process, parent and times only. A process that has only forked looks like its parent.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from mlamd.host.connector import Kind, ProcessEvent
+from mlamd.host.taskstats import Spent
+from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts, ProcessKey
+
+_KEEP_NS = 5_000_000_000
+
+Held = tuple[tuple[HeldFile, ...], tuple[HeldPipe, ...]]
+
+
+class Table(Protocol):
+    """The part of the process table's port that is needed here."""
+
+    boot: str
+
+    def pids(self) -> Iterable[int]: ...
+
+    def look(self, pid: int) -> ProcessFacts | None: ...
+
+    def held(self, pid: int) -> Held | None: ...
+
+    def threads(self, pid: int) -> int: ...
+
+    def start_of(self, monotonic_ns: int) -> tuple[int, int]: ...
+
+    def container(self, pid: int) -> tuple[str, str, int]: ...
+
+
+@dataclass(slots=True)
+class Usage:
+    """What the threads of a process that have ended have used."""
+
+    user_us: int = 0
+    system_us: int = 0
+    peak_rss_bytes: int = 0
+    read_bytes: int = 0
+    write_bytes: int = 0
+    block_delay_ns: int = 0
+    threads: int = 0
+
+    def add(self, spent: Spent) -> None:
+        """Add the account of one thread."""
+        self.user_us += spent.user_us
+        self.system_us += spent.system_us
+        self.peak_rss_bytes = max(self.peak_rss_bytes, spent.peak_rss_bytes)
+        self.read_bytes += spent.read_bytes
+        self.write_bytes += spent.write_bytes
+        self.block_delay_ns += spent.block_delay_ns
+        self.threads += 1
+
+
+class Known:
+    """A process. ``facts`` are those of its newest image; ``touched`` is set aside for those who show it."""
+
+    __slots__ = ("code", "complete", "ended_ns", "facts", "looked", "parent", "threads", "usage")
+
+    def __init__(self, facts: ProcessFacts, parent: "Known | None", threads: int, *, looked: bool) -> None:
+        self.facts = facts
+        self.parent = parent
+        self.threads = threads
+        self.looked = looked
+        """False for one that has only forked, and was never looked at itself."""
+        self.complete = True
+        """False if its image could not be looked at in time."""
+        self.code: int | None = None
+        self.ended_ns = 0
+        self.usage: Usage | None = None
+
+    @property
+    def key(self) -> ProcessKey:
+        """Its identity."""
+        return self.facts.key
+
+
+@dataclass(slots=True)
+class Change:
+    """A fork, exec or end of a process, with what was seen of it at that moment."""
+
+    kind: Kind
+    at_ns: int
+    known: Known
+    facts: ProcessFacts
+    held: Held | None = None
+    above: Held | None = None
+    """What the parent held when the process was looked at, if it has pipes that nobody was known to hold."""
+    done: bool = False
+
+
+class Executions:
+    """The book of processes; ``wanted`` says of whom the descriptors are worth a look."""
+
+    def __init__(self, table: Table, wanted: Callable[[Known, ProcessFacts], bool], wall_ns: Callable[[int], int]) -> None:
+        self._table = table
+        self._wanted = wanted
+        self._wall_ns = wall_ns
+        self._known: dict[int, Known] = {}
+        self._ended: list[Known] = []
+        self._channels: set[str] = set()
+        self.unread = 0
+        """How many images could not be looked at in time since the last call of ``take_unread``."""
+
+    def of(self, pid: int) -> Known | None:
+        """Return the process that has, or had last, this id; one that nobody told of is looked at now."""
+        known = self._known.get(pid)
+        return known if known is not None or not pid else self._met(pid)
+
+    def everybody(self) -> list[Known]:
+        """Return all that are alive, parents before their children."""
+        return sorted(
+            (known for known in self._known.values() if not known.ended_ns),
+            key=lambda known: (known.key.start, known.key.pid),
+        )
+
+    def survey(self) -> list[Known]:
+        """Look at everybody; return who is new. Those that are gone, and nobody told of, end now."""
+        alive = set(self._table.pids())
+        found = [self._met(pid) for pid in sorted(alive) if self._is_new(pid)]
+        return [known for known in found if known is not None]
+
+    def vanished(self, at_ns: int) -> list[Change]:
+        """Return the ends of those that are gone without a word: the kernel's queue was full."""
+        alive = set(self._table.pids())
+        gone = [known for pid, known in self._known.items() if pid not in alive and not known.ended_ns]
+        return [self._end(known, at_ns) for known in gone]
+
+    def _is_new(self, pid: int) -> bool:
+        known = self._known.get(pid)
+        return known is None or bool(known.ended_ns)
+
+    def _met(self, pid: int) -> Known | None:
+        facts = self._table.look(pid)
+        if facts is None:
+            return None
+        above = self._known.get(facts.parent_pid)
+        if above is None and facts.parent is not None and facts.parent_pid != pid:
+            above = self._met(facts.parent_pid)
+        known = self._known[pid] = Known(facts, above, self._table.threads(pid), looked=True)
+        return known
+
+    def take(self, event: ProcessEvent) -> Change | None:
+        """Take in one event of the connector; return what it means for its process."""
+        if event.kind == Kind.EXEC:
+            return self._exec(event)
+        if event.kind == Kind.FORK:
+            return self._fork(event)
+        return self._exit(event)
+
+    def _fork(self, event: ProcessEvent) -> Change | None:
+        if event.process != event.thread:
+            known = self._known.get(event.process)
+            if known is not None:
+                known.threads += 1
+            return None
+        parent = self.of(event.parent)
+        at_ns = self._wall_ns(event.monotonic_ns)
+        if parent is None:
+            found = self._met(event.process)
+            return None if found is None else Change(Kind.FORK, at_ns, found, found.facts)
+        start, started_ns = self._table.start_of(event.monotonic_ns)
+        facts = replace(
+            parent.facts,
+            key=ProcessKey(self._table.boot, event.process, start),
+            parent_pid=event.parent,
+            parent=parent.key,
+            started_ns=min(started_ns, at_ns),
+            own=False,
+        )
+        known = self._known[event.process] = Known(facts, parent, 1, looked=False)
+        if facts.terminal and self._wanted(known, facts):
+            self.look_again(known)
+        return Change(Kind.FORK, at_ns, known, known.facts)
+
+    def look_again(self, known: Known) -> ProcessFacts:
+        """Look at the group and session of a process that has only forked; they change after the fork."""
+        facts = None if known.ended_ns else self._table.look(known.key.pid)
+        if facts is not None and abs(facts.key.start - known.key.start) <= 1:
+            known.facts = replace(known.facts, group=facts.group, session=facts.session, terminal=facts.terminal)
+        return known.facts
+
+    def _exec(self, event: ProcessEvent) -> Change | None:
+        pid = event.process
+        seen = self._table.look(pid)
+        known = self._known.get(pid)
+        at_ns = self._wall_ns(event.monotonic_ns)
+        if known is None:
+            known = self._met(pid)
+            return None if known is None else Change(Kind.EXEC, at_ns, known, known.facts)
+        facts = known.facts
+        known.threads, known.looked = 1, True
+        if seen is None or not seen.argv:
+            self.unread += 1
+            known.complete = False
+            known.facts = replace(facts, argv=(), name="", executable="", cwd=facts.cwd)
+            return Change(Kind.EXEC, at_ns, known, known.facts)
+        known.complete = True
+        known.facts = replace(seen, key=facts.key, started_ns=facts.started_ns, own=facts.own, parent=facts.parent, parent_pid=facts.parent_pid)
+        if not self._wanted(known, known.facts):
+            return Change(Kind.EXEC, at_ns, known, known.facts)
+        self.look_at_container(known)
+        change = Change(Kind.EXEC, at_ns, known, known.facts)
+        self.look_at_descriptors(change)
+        return change
+
+    def look_at_container(self, known: Known) -> None:
+        """Add the control group to the facts of a process."""
+        cgroup, container, inner_pid = self._table.container(known.key.pid)
+        known.facts = replace(known.facts, cgroup=cgroup, container=container, inner_pid=inner_pid)
+
+    def look_at_descriptors(self, change: Change) -> None:
+        """Add what a process holds, and its parent if the process has pipes that nobody was known to hold."""
+        known = change.known
+        change.held = self._table.held(known.key.pid)
+        channels = {pipe.channel for pipe in change.held[1]} if change.held is not None else set()
+        if channels - self._channels:
+            self._channels |= channels
+            if known.parent is not None and not known.parent.ended_ns:
+                change.above = self._table.held(known.parent.key.pid)
+        if len(self._channels) > 100_000:
+            self._channels.clear()
+
+    def _exit(self, event: ProcessEvent) -> Change | None:
+        known = self._known.get(event.process)
+        if known is None or known.ended_ns:
+            return None
+        known.threads -= 1
+        if event.thread == event.process:
+            known.code = os.waitstatus_to_exitcode(event.status)
+        if known.threads > 0:
+            return None
+        return self._end(known, self._wall_ns(event.monotonic_ns))
+
+    def _end(self, known: Known, at_ns: int) -> Change:
+        known.ended_ns = at_ns
+        self._ended.append(known)
+        return Change(Kind.EXIT, at_ns, known, known.facts)
+
+    def spent(self, accounts: Iterable[Spent]) -> None:
+        """Take in what threads have used; comes before the event of their end."""
+        for spent in accounts:
+            known = self._known.get(spent.process)
+            if known is None:
+                continue
+            if known.usage is None:
+                known.usage = Usage()
+            known.usage.add(spent)
+            if not known.facts.name:
+                known.facts = replace(known.facts, name=spent.name)
+
+    def take_unread(self) -> int:
+        """Return how many images could not be looked at since the last call."""
+        unread, self.unread = self.unread, 0
+        return unread
+
+    def forget(self, now_ns: int) -> None:
+        """Drop those that ended some time ago, unless their id is in use again."""
+        waiting = []
+        for known in self._ended:
+            if now_ns - known.ended_ns < _KEEP_NS:
+                waiting.append(known)
+            elif self._known.get(known.key.pid) is known:
+                del self._known[known.key.pid]
+        self._ended = waiting

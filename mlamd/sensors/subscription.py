@@ -1,0 +1,292 @@
+"""What one recorder is told: the deeds in its directories, and the processes that have to do with them.
+
+Merges the two streams of a batch. The file queue has no times, but an exec opens its program in it; there the
+process becomes another. A process is told of, with all its ancestors, before its first deed.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from mlamd.host import fanotify
+from mlamd.host.connector import Kind
+from mlamd.host.fanotify import CREATE, DELETE, ONDIR, OPEN_EXEC, RENAME, Raw
+from mlamd.host.taskstats import counts_delays
+from mlamd.model import observations as seen
+from mlamd.model.processes import ProcessFacts, ProcessKey, concerns
+from mlamd.sensors.capture import Batch
+from mlamd.sensors.directories import Directories
+from mlamd.sensors.executions import Change, Executions, Held, Known
+from mlamd.sensors.signals import Deed
+
+_LOADERS = (b"ld-linux", b"ld-musl", b"ld.so", b"ld64.so")
+_DIRECTORY_DEEDS = CREATE | DELETE | RENAME
+_ANYBODY = -1
+
+Told = Deed | seen.Observation
+
+
+class Access(Protocol):
+    """Says what a user may know; ``flush`` is called where permissions may have changed."""
+
+    def allowed(self, path: bytes, *, changed: bool) -> bool:
+        """Say whether the user may read a file, as far as can be told."""
+        ...
+
+
+class Everything:
+    """The view of root, and of a recorder's own sensor."""
+
+    def allowed(self, path: bytes, *, changed: bool) -> bool:
+        """Allow."""
+        del path, changed
+        return True
+
+
+class Subscription:
+    """Turns batches into what ``tell`` gets; ``uid`` is whose processes are told of, -1 for everybody's.
+
+    ``own`` are processes that are never told of as doing something: the recorder and the sensor.
+    """
+
+    def __init__(
+        self,
+        roots: tuple[bytes, ...],
+        directories: Directories,
+        executions: Executions,
+        tell: Callable[[Told], None],
+        uid: int = _ANYBODY,
+        access: Access | None = None,
+    ) -> None:
+        self._text_roots = tuple(os.fsdecode(root) for root in roots)
+        self.directories = directories
+        self._executions = executions
+        self._tell = tell
+        self._uid = uid
+        self._access = access or Everything()
+        self.own: set[int] = set()
+        self._relevant: set[Known] = set()
+        self._shown: set[Known] = set()
+        self._changes: deque[Change] = deque()
+        self._of: dict[int, deque[Change]] = {}
+        self._leaving: list[bytes] = []
+        self._delays = counts_delays()
+
+    # --- processes ---------------------------------------------------------------------------
+
+    def wants(self, known: Known, facts: ProcessFacts) -> bool:
+        """Say, the moment a process is seen, whether it has to do with the recorded directories."""
+        if known in self._relevant:
+            return True
+        if not self._is_theirs(facts):
+            return False
+        if not concerns(facts, self._text_roots):
+            place = self.directories.standing(known.key.pid)
+            if place is not None:
+                known.facts = replace(known.facts, cwd=os.fsdecode(place))
+            elif known.parent not in self._relevant:
+                return False
+        self._relevant.add(known)
+        return True
+
+    def _is_theirs(self, facts: ProcessFacts) -> bool:
+        return self._uid in {_ANYBODY, facts.uid}
+
+    def survey(self, at_ns: int, held: Callable[[int], Held | None]) -> None:
+        """Tell of everybody who has to do with the directories now, and what they hold."""
+        for known in self._executions.everybody():
+            if self.wants(known, known.facts) and known.key.pid not in self.own:
+                self._show(known, known.facts, at_ns)
+                self._tell_held(known, held(known.key.pid), at_ns)
+
+    def _show(self, known: Known, facts: ProcessFacts, at_ns: int, since_ns: int = 0) -> None:
+        """Tell of a process as it is now, after its ancestors."""
+        above = known.parent
+        if above is not None and above not in self._shown:
+            self._show(above, above.facts, at_ns)
+        newest = known.facts if known.looked else self._executions.look_again(known)
+        facts = replace(facts, group=newest.group, session=newest.session, terminal=newest.terminal)
+        self._shown.add(known)
+        if known.key.pid in self.own:
+            facts = replace(facts, own=True)
+        if not self._is_theirs(facts):
+            facts = replace(facts, argv=(), cwd="", executable="")
+        self._tell(seen.ProcessSeen(at_ns, facts, since_ns))
+
+    def _tell_held(self, known: Known, held: Held | None, at_ns: int) -> None:
+        if held is not None:
+            files = tuple(file for file in held[0] if self._inside(file.path))
+            self._tell(seen.ProcessHeld(at_ns, known.key, files, held[1]))
+
+    def _inside(self, path: bytes) -> bool:
+        return any(path.startswith(os.fsencode(root) + b"/") for root in self._text_roots)
+
+    def _apply(self, change: Change) -> None:
+        """Tell of a change, if its process is one that we tell of; everything before it comes first."""
+        if change.done:
+            return
+        known = change.known
+        line = self._of.get(known.key.pid)
+        while line:
+            first = line.popleft()
+            if first is not change and not first.done:
+                self._tell_change(first)
+            if first is change:
+                break
+        if line is not None and not line:
+            del self._of[known.key.pid]
+        self._tell_change(change)
+
+    def _tell_change(self, change: Change) -> None:
+        change.done = True
+        known = change.known
+        if change.kind is Kind.EXIT:
+            self._ended(change)
+        elif change.kind is Kind.EXEC and (known in self._shown or known in self._relevant):
+            self._catch_up_above(known)
+            self._show(known, change.facts, change.at_ns, change.at_ns)
+            self._tell_held(known, change.held, change.at_ns)
+            if change.above is not None and known.parent is not None and known.parent in self._shown:
+                self._tell_held(known.parent, change.above, change.at_ns)
+
+    def _catch_up_above(self, known: Known) -> None:
+        """Let the parent be, before its child is told of, what it was when it forked."""
+        above = known.parent
+        if above is None:
+            return
+        for change in list(self._of.get(above.key.pid, ())):
+            if change.at_ns > known.facts.started_ns:
+                break
+            if change.kind is not Kind.EXIT:
+                self._apply(change)
+
+    def _ended(self, change: Change) -> None:
+        known = change.known
+        shown: Known | None = known
+        while shown is not None and shown not in self._shown:
+            shown = shown.parent
+        usage = known.usage
+        relevant = known in self._relevant or known in self._shown
+        if shown is not None and usage is not None and relevant and self._is_theirs(known.facts):
+            self._tell(
+                seen.ProcessUsed(
+                    change.at_ns,
+                    shown.key,
+                    usage.user_us,
+                    usage.system_us,
+                    usage.peak_rss_bytes,
+                    usage.read_bytes,
+                    usage.write_bytes,
+                    usage.block_delay_ns if self._delays else None,
+                    usage.threads,
+                )
+            )
+        if known in self._shown:
+            self._tell(seen.ProcessGone(change.at_ns, known.key, known.code))
+        self._shown.discard(known)
+        self._relevant.discard(known)
+
+    # --- files -------------------------------------------------------------------------------
+
+    def take(self, batch: Batch) -> None:
+        """Tell of one batch."""
+        for change in batch.changes:
+            copy = replace(change, done=False)
+            self._changes.append(copy)
+            self._of.setdefault(change.known.key.pid, deque()).append(copy)
+        path_of = self.directories.path
+        for raw in batch.raws:
+            if raw.mask & OPEN_EXEC and raw.pid in self._of:
+                self._program_opened(raw)
+            directory = path_of(raw.directory)
+            if directory is None and not (raw.new_directory and path_of(raw.new_directory)):
+                continue
+            if raw.pid not in self.own:
+                self._deed(raw, directory, batch)
+            elif raw.mask & ONDIR:
+                self._directory(raw, directory)
+        for key in self._leaving:
+            self.directories.removed(key)
+        self._leaving.clear()
+        for reason, detail in batch.lost:
+            self._tell(seen.Lost(batch.at_ns, batch.from_ns, b"", reason, detail))
+        self._ripen(batch.ripe_ns)
+
+    def _ripen(self, ripe_ns: int) -> None:
+        """Apply what processes have done, as far as all their file events have been read."""
+        waiting: deque[Change] = deque()
+        for change in self._changes:
+            if change.done:
+                continue
+            if change.at_ns <= ripe_ns:
+                self._apply(change)
+            else:
+                waiting.append(change)
+        self._changes = waiting
+
+    def _program_opened(self, raw: Raw) -> None:
+        """Let a process become another program where the queue shows that its program was opened."""
+        if raw.name.startswith(_LOADERS):
+            return
+        for change in self._of[raw.pid]:
+            if change.kind is Kind.EXEC and not change.done:
+                if _names(change.facts, raw.name):
+                    self._apply(change)
+                return
+
+    def _deed(self, raw: Raw, directory: bytes | None, batch: Batch) -> None:
+        mask = raw.mask
+        if mask & ONDIR:
+            self._directory(raw, directory)
+            if not mask & RENAME:
+                return
+        path = None if directory is None else directory + b"/" + raw.name
+        target = None
+        if mask & RENAME:
+            above = self.directories.path(raw.new_directory)
+            target = None if above is None else above + b"/" + raw.new_name
+        shown = target if target is not None else path
+        if shown is None or not self._access.allowed(shown, changed=bool(mask & fanotify.ATTRIB)):
+            return
+        self._tell(Deed(mask, batch.from_ns, batch.at_ns, path or b"", self._actor(raw.pid, batch), target or b""))
+
+    def _actor(self, pid: int, batch: Batch) -> ProcessKey:
+        """Return who did it, after telling of that process; a key without a boot where it must not be known."""
+        known = self._executions.of(pid)
+        if known is None:
+            return ProcessKey("", pid, 0)
+        if not self._is_theirs(known.facts):
+            return ProcessKey("", 0, known.facts.uid)
+        if known not in self._shown:
+            facts = known.facts
+            for change in self._of.get(pid, ()):
+                if change.known is known and change.kind is Kind.FORK:
+                    facts = change.facts
+                break
+            self._catch_up_above(known)
+            self._relevant.add(known)
+            self._show(known, facts, batch.from_ns)
+        return known.key
+
+    def _directory(self, raw: Raw, directory: bytes | None) -> None:
+        """Keep the table of directories true."""
+        mask, directories = raw.mask, self.directories
+        if mask & CREATE and directory is not None:
+            directories.made(raw.target, directory, raw.name)
+        if mask & RENAME:
+            above = directories.path(raw.new_directory)
+            directories.moved(raw.target, None if above is None else above + b"/" + raw.new_name)
+        if mask & DELETE:
+            self._leaving.append(raw.target)
+
+
+def _names(facts: ProcessFacts, program: bytes) -> bool:
+    """Say whether an image is that of a program, or of the script with this name."""
+    if not facts.argv:
+        return True
+    name = os.fsdecode(program)
+    if os.path.basename(facts.executable) == name:
+        return True
+    return any(os.path.basename(word) == name for word in facts.argv[1:4])
