@@ -37,6 +37,8 @@ TAGS: dict[int, type[events.Event]] = {
     14: events.Removed,
     15: events.Flowed,
     16: events.Gap,
+    17: events.Used,
+    18: events.Sampled,
 }
 """Tags are never reused."""
 

@@ -172,6 +172,49 @@ class Lost:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ProcessUsed:
+    """What one process had used when it ended, all of its threads together, its children not counted.
+
+    From the kernel's accounting (Documentation/accounting/taskstats-struct.rst). Bytes are those that
+    went to or came from storage, not those that the page cache served. ``block_delay_ns`` is how long it
+    waited for block devices; None where the kernel does not count that (sysctl kernel.task_delayacct=0).
+    """
+
+    at_ns: int
+    key: ProcessKey
+    user_us: int
+    system_us: int
+    peak_rss_bytes: int
+    read_bytes: int
+    written_bytes: int
+    block_delay_ns: int | None
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunSampled:
+    """One or several looks at the living processes of a run, in the ``span_ns`` that end at ``at_ns``.
+
+    ``processes``, ``threads``, ``rss_bytes`` and ``pss_bytes`` are totals over the processes, and of
+    several looks the largest; the others are what was used in the span, as far as it could be seen.
+    ``rss_bytes`` counts shared pages once for each process, ``pss_bytes`` once; it is None where nobody
+    looked.
+    """
+
+    at_ns: int
+    run: int
+    span_ns: int
+    processes: int
+    threads: int
+    user_us: int
+    system_us: int
+    rss_bytes: int
+    pss_bytes: int | None
+    read_bytes: int
+    written_bytes: int
+
+
 Observation = (
     FileOpened
     | FileModified
@@ -186,5 +229,7 @@ Observation = (
     | ProcessHeld
     | ProcessGone
     | ProcessesPolled
+    | ProcessUsed
+    | RunSampled
     | Lost
 )
