@@ -116,7 +116,7 @@ class Usage:
         return step.used
 
     def settle(self, at_ns: int, *, final: bool = False) -> None:
-        """Store the totals of steps that have ended, of others now and then, and of all if it is the last time."""
+        """Store the totals of steps that have ended, of others now and then, of all when nothing follows."""
         for number, step in list(self._changed.items()):
             if final or step.ended or at_ns - step.told_ns >= _every_ns(at_ns - step.started_ns):
                 del self._changed[number]

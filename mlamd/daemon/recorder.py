@@ -23,18 +23,21 @@ from mlamd.catalog.memory import CatalogMemory
 from mlamd.daemon.digests import Digester
 from mlamd.daemon.inbox import Inbox, Item
 from mlamd.daemon.lock import StoreLock
+from mlamd.daemon.sampling import sample_runs
 from mlamd.daemon.storing import MOST_EVENTS, Writer
 from mlamd.errors import AccessError, MlamdError, SensorError, WorkspaceGoneError
 from mlamd.host.clock import Clock, SystemClock
 from mlamd.host.files import LocalFiles
 from mlamd.host.mounts import is_network
 from mlamd.host.processes import process_host
+from mlamd.host.usage import usage_host
 from mlamd.model import events
 from mlamd.model import observations as seen
 from mlamd.sensors import scan
 from mlamd.sensors.own import OwnReads
 from mlamd.sensors.polling import ProcessPoller
 from mlamd.sensors.portable import file_sensor
+from mlamd.sensors.sampling import Sampler
 from mlamd.sensors.signals import Act, Signal
 from mlamd.sensors.translate import Translator
 from mlamd.settings import Settings, load
@@ -129,6 +132,7 @@ class Recorder:
                 nursery.start_soon(self.digester.run)
                 nursery.start_soon(self._alive)
                 nursery.start_soon(self._pump)
+                nursery.start_soon(self._sample)
                 if ready is not None:
                     ready.set()
                 await self._stopping.wait()
@@ -222,6 +226,11 @@ class Recorder:
             await trio.sleep(_ALIVE_EVERY_S)
         self._gone = self._gone or self._root
         self.stop()
+
+    async def _sample(self) -> None:
+        sampler = Sampler(usage_host(), self.started_ns)
+        living, clock = self.attributor.living, self._clock
+        await sample_runs(sampler, living, lambda: self._polled, self.inbox.put, clock)
 
     # --- taking in ---------------------------------------------------------------------------
 

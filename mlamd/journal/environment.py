@@ -70,7 +70,9 @@ class Environment:
     """One open LMDB file with its tables; ``write`` for the process that holds the store's lock.
 
     Tables of ``later`` may be missing from a file that an older program made: ``table`` then returns None
-    to a reader, and a writer makes them. Threads may share it: while one reads, no other resizes the map, which would end the reading.
+    to a reader, and a writer makes them.
+
+    Threads may share it: while one reads, no other resizes the map, which would end the reading.
     """
 
     def __init__(

@@ -175,7 +175,7 @@ def test_rebuild_of_a_catalog_that_is_behind(tmp_path, behind):
 
 
 def test_catalog_of_a_program_that_knew_fewer_tables(tmp_path, monkeypatch):
-    """Readers find the new tables empty; what the journal holds of them is folded over; a writer makes them."""
+    """Readers find the new tables empty, and fold what the journal holds of them; a writer makes them."""
     story = [
         events.Named(1, b"a"),
         events.Used(1, 5, 1, 2, 3, 4, 5, 6, None),
