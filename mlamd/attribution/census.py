@@ -1,26 +1,31 @@
 """Who is alive: processes as they are seen, replace their image, hold descriptors and end."""
 
+from mlamd.attribution.jobs import kind_of, parent_in_run
 from mlamd.attribution.people import People
 from mlamd.attribution.pipes import Pipes
 from mlamd.attribution.runs import Runs
-from mlamd.attribution.state import Process
+from mlamd.attribution.state import Process, RunState
+from mlamd.attribution.usage import Usage
 from mlamd.model import observations as seen
-from mlamd.model.processes import ProcessKey
+from mlamd.model.processes import LivingRun, ProcessKey
 
 SETTLE_NS = 60_000_000
 """How long after a process was last seen its late accesses may still come in."""
 
 _KEEP_ENDED_NS = 60_000_000_000
+_SAMPLED = frozenset({"job", "notebook"})
+"""The kinds of runs whose living processes are worth a look; editors may live for weeks."""
 
 
 class Census:
     """The book of processes."""
 
-    def __init__(self, people: People, runs: Runs, pipes: Pipes) -> None:
+    def __init__(self, people: People, runs: Runs, pipes: Pipes, usage: Usage) -> None:
         self._people = people
         self._processes = people.everybody
         self._runs = runs
         self._pipes = pipes
+        self._usage = usage
         self._ending: list[Process] = []
         self._last_poll_ns = 0
         self._resumed = False
@@ -100,10 +105,37 @@ class Census:
             if (process.gone_ns or 0) + SETTLE_NS < before_ns:
                 self._pipes.join_unread(process)
                 self._runs.ended(process)
+                self._usage.settled(process)
                 self._pipes.gone(process)
                 self._people.drop(process)
             else:
                 waiting.append(process)
         self._ending = waiting
+        self._usage.settle(before_ns)
         self._runs.close_finished(list(self._processes.values()), before_ns)
         self._runs.forget_ended(before_ns - _KEEP_ENDED_NS)
+
+    def living(self) -> list[LivingRun]:
+        """Return the runs that are jobs or notebooks and have living processes, with all of these."""
+        if not self._runs.under_way():
+            return []
+        known: dict[ProcessKey, RunState | None] = {}
+        found: dict[int, tuple[RunState, set[ProcessKey]]] = {}
+        for process in self._processes.values():
+            if process.gone_ns is None:
+                run = self._run_of(process, known)
+                if run is not None and not run.ended:
+                    found.setdefault(run.run, (run, set()))[1].add(process.key)
+        return [LivingRun(number, run.started_ns, frozenset(keys)) for number, (run, keys) in found.items()]
+
+    def _run_of(self, process: Process, known: dict[ProcessKey, RunState | None]) -> RunState | None:
+        """Return the run of a process if it is sampled; ``known`` keeps it for all on the way to the root."""
+        way = [process]
+        while way[-1].key not in known and (parent := parent_in_run(way[-1])) is not None:
+            way.append(parent)
+        root = way[-1]
+        if root.key not in known:
+            known[root.key] = self._runs.known(root) if kind_of(root) in _SAMPLED else None
+        for node in way:
+            known[node.key] = known[root.key]
+        return known[root.key]

@@ -12,11 +12,17 @@ def root_of(process: Process) -> Process:
     What an editor or an interactive shell does itself is a run of its own, whoever started it.
     """
     node = process
-    if process.role in {Role.EDITOR, Role.MLAMD} or is_prompt(process):
-        return process
-    while node.parent is not None and (not node.parent.role.anchors or _in_subshell(node, node.parent)):
-        node = node.parent
+    while (parent := parent_in_run(node)) is not None:
+        node = parent
     return node
+
+
+def parent_in_run(process: Process) -> Process | None:
+    """Return the parent of a process if both have the same root, None for a root."""
+    parent = process.parent
+    if parent is None or process.role in {Role.EDITOR, Role.MLAMD} or is_prompt(process):
+        return None
+    return None if parent.role.anchors and not _in_subshell(process, parent) else parent
 
 
 def is_prompt(process: Process) -> bool:

@@ -5,7 +5,7 @@ access is held until a look at all processes that began after it has ended, so t
 alive then is known; inside one path and one process the order of things is kept.
 
 ``Intake`` makes accesses of what was seen, ``Judge`` makes events of accesses, ``Census`` keeps the book
-of processes; this module only passes things on.
+of processes and ``Usage`` that of what they used; this module only passes things on.
 """
 
 from collections import deque
@@ -18,9 +18,10 @@ from mlamd.attribution.noise import Noise
 from mlamd.attribution.people import People
 from mlamd.attribution.places import Places
 from mlamd.attribution.state import Access, Memory
+from mlamd.attribution.usage import Usage
 from mlamd.model import events
 from mlamd.model import observations as seen
-from mlamd.model.processes import ProcessKey
+from mlamd.model.processes import LivingRun, ProcessKey
 
 
 class Attributor:
@@ -45,7 +46,8 @@ class Attributor:
         people = People(roots)
         self._judge = Judge(self.places, memory, people, self.emit)
         self._intake = Intake(self.places, self._judge.versions, self._take)
-        self._census = Census(people, self._judge.runs, self._judge.pipes)
+        self._usage = Usage(memory, self._judge.runs, self.emit)
+        self._census = Census(people, self._judge.runs, self._judge.pipes, self._usage)
         self._held: deque[Access] = deque()
         census, intake, judge = self._census, self._intake, self._judge
         self._handlers: dict[type[seen.Observation], Callable[..., None]] = {
@@ -64,6 +66,8 @@ class Attributor:
             seen.ProcessHeld: self._holding,
             seen.ProcessGone: self._gone,
             seen.ProcessesPolled: self._polled,
+            seen.ProcessUsed: self._usage.used,
+            seen.RunSampled: self._usage.sampled,
             seen.Lost: self._lost,
         }
 
@@ -111,6 +115,10 @@ class Attributor:
     def overdue(self, now_ns: int) -> list[tuple[bytes, int]]:
         """Return the files that should be looked at again; see ``Intake.overdue``."""
         return self._intake.overdue(now_ns)
+
+    def living(self) -> list[LivingRun]:
+        """Return the runs that are worth sampling; see ``Census.living``."""
+        return self._census.living()
 
     def forget(self) -> None:
         """Drop what the memory knows too; only to be called when every event has been folded."""
@@ -162,4 +170,5 @@ class Attributor:
         """Judge everything that is held, with what is known; the recorder stops."""
         self._settle(1 << 62)
         self._census.settle(at_ns + SETTLE_NS)
+        self._usage.settle(at_ns, final=True)
         self._judge.ledger.settle(at_ns, final=True)

@@ -51,6 +51,7 @@ class Runs:
             step = self._resume(owner) or self._begin(owner)
             owner.step = step
             owner.steps.append(step)
+            step.run.first = step.run.first or step
             step.run.members.append(owner)
         self._join(step, process)
         return step
@@ -84,17 +85,28 @@ class Runs:
             node = node.parent
         return run
 
+    def known(self, process: Process) -> RunState | None:
+        """Return the run of a process if there is one already."""
+        key, root = key_of(process)
+        run = self._by_key.get(key)
+        recycled = run is not None and run.ended and root.facts.started_ns > run.last_ns
+        return None if recycled else run
+
+    def under_way(self) -> bool:
+        """Say whether any run has not ended."""
+        return any(not run.ended for run in self._by_key.values())
+
     def _start_run(self, key: object, root: Process, public: str) -> RunState:
         known = self._memory.run(public)
-        if known:
-            return RunState(known, public, key)
-        self._last_run += 1
         facts = root.facts
+        if known:
+            return RunState(known, public, key, started_ns=facts.started_ns)
+        self._last_run += 1
         argv, cwd = self._name(facts.argv or (facts.name,)), self._name((facts.cwd,))
         self._emit(
             events.RunStarted(self._last_run, public, facts.started_ns, kind_of(root), argv, cwd, facts.uid)
         )
-        return RunState(self._last_run, public, key)
+        return RunState(self._last_run, public, key, started_ns=facts.started_ns)
 
     def _begin(self, process: Process) -> StepState:
         run = self.run_of(process)
@@ -142,10 +154,10 @@ class Runs:
         for row in self._resumable.get(process.key, ()):
             if row.argv != (process.facts.argv or (process.facts.name,)):
                 continue
-            key, _ = key_of(process)
+            key, root = key_of(process)
             run = self._by_key.get(key)
             if run is None:
-                run = RunState(row.run, row.public, key)
+                run = RunState(row.run, row.public, key, started_ns=root.facts.started_ns)
                 self._by_key[key] = run
             if run.run != row.run:
                 continue

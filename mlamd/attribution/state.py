@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mlamd.attribution.roles import Role, is_fork, is_worker, role_of
-from mlamd.model.events import Actors
+from mlamd.model.events import Actors, Used
 from mlamd.model.files import FileStat
+from mlamd.model.observations import ProcessUsed
 from mlamd.model.processes import HeldFile, ProcessFacts, ProcessKey, UnfinishedStep
 
 
@@ -46,6 +47,68 @@ class Memory(Protocol):
         """Return the steps of runs that had not ended when the last recorder stopped."""
         ...
 
+    def usage(self, step: int) -> Used | None:
+        """Return what the ended processes of a step are known to have used."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class Totals:
+    """What several ended processes used together; units as in ``ProcessUsed``."""
+
+    processes: int = 0
+    user_us: int = 0
+    system_us: int = 0
+    peak_rss_bytes: int = 0
+    read_bytes: int = 0
+    written_bytes: int = 0
+    block_delay_ns: int | None = None
+
+    @classmethod
+    def of(cls, stored: Used) -> "Totals":
+        """Return what was stored."""
+        return cls(
+            stored.processes,
+            stored.user_us,
+            stored.system_us,
+            stored.peak_rss_bytes,
+            stored.read_bytes,
+            stored.written_bytes,
+            stored.block_delay_ns,
+        )
+
+    def add(self, used: ProcessUsed) -> None:
+        """Add one process."""
+        self._add(1, used)
+
+    def join(self, other: "Totals") -> None:
+        """Add what others used."""
+        self._add(other.processes, other)
+
+    def _add(self, processes: int, more: "ProcessUsed | Totals") -> None:
+        self.processes += processes
+        self.user_us += more.user_us
+        self.system_us += more.system_us
+        self.peak_rss_bytes = max(self.peak_rss_bytes, more.peak_rss_bytes)
+        self.read_bytes += more.read_bytes
+        self.written_bytes += more.written_bytes
+        if more.block_delay_ns is not None:
+            self.block_delay_ns = (self.block_delay_ns or 0) + more.block_delay_ns
+
+    def event(self, step: int, at_ns: int) -> Used:
+        """Return what is to be stored of a step."""
+        return Used(
+            step,
+            at_ns,
+            self.processes,
+            self.user_us,
+            self.system_us,
+            self.peak_rss_bytes,
+            self.read_bytes,
+            self.written_bytes,
+            self.block_delay_ns,
+        )
+
 
 @dataclass(eq=False, slots=True)
 class RunState:
@@ -62,6 +125,9 @@ class RunState:
     exit_code: int | None = None
     exit_order: tuple[int, int] = (0, 0)
     ended: bool = False
+    started_ns: int = 0
+    first: "StepState | None" = None
+    """The first step that this recorder knows of it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -79,6 +145,10 @@ class StepState:
     linked: set[int] = field(default_factory=set)
     """Steps that data is known to have come from."""
     ended: bool = False
+    used: Totals | None = None
+    """What those of its processes that have ended used, once something is known."""
+    told_ns: int = 0
+    """When that was stored last."""
 
 
 class Process:

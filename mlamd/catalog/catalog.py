@@ -9,7 +9,7 @@ import lmdb
 
 from mlamd.catalog.overlay import Empty, Overlay
 from mlamd.catalog.state import watermark
-from mlamd.catalog.tables import FORMAT, TABLES, key
+from mlamd.catalog.tables import FORMAT, LATER, TABLES, key
 from mlamd.errors import StoreDamagedError, StoreTooNewError
 from mlamd.journal.environment import Environment
 from mlamd.journal.log import Journal
@@ -29,10 +29,13 @@ class _Committed:
         self._databases = databases
 
     def get(self, table: str, key: bytes) -> bytes | None:
-        value = self._transaction.get(key, db=self._databases[table])
+        database = self._databases[table]
+        value = None if database is None else self._transaction.get(key, db=database)
         return None if value is None else bytes(value)
 
     def scan(self, table: str, start: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        if self._databases[table] is None:
+            return
         with self._transaction.cursor(db=self._databases[table]) as cursor:
             if reverse:
                 found = cursor.prev() if start and cursor.set_range(start) else cursor.last()
@@ -49,7 +52,7 @@ class Catalog:
 
     def __init__(self, store: Path, *, write: bool = False, directory: str = "catalog") -> None:
         self.directory = store / directory
-        self._environment = Environment(self.directory, TABLES, write=write)
+        self._environment = Environment(self.directory, TABLES, write=write, later=LATER)
         self._databases = {table: self._environment.table(table) for table in TABLES}
         with self.tables() as tables:
             stored = tables.get("meta", _FORMAT_KEY)

@@ -19,7 +19,7 @@ from mlamd.catalog.state import (
     name_hash,
     recent,
 )
-from mlamd.catalog.tables import actor, key, unpack_actor
+from mlamd.catalog.tables import actor, key, sample_key, unpack_actor
 from mlamd.model import events
 from mlamd.model.evidence import Grade, Origin
 from mlamd.model.files import FileStat
@@ -297,6 +297,41 @@ def _gap(tables: Overlay, event: events.Gap) -> None:
     tables.put("gaps", key(event.gap), row)
 
 
+def _used(tables: Overlay, event: events.Used) -> None:
+    tables.put(
+        "usage",
+        key(event.step),
+        [
+            event.at_ns,
+            event.processes,
+            event.user_us,
+            event.system_us,
+            event.peak_rss_bytes,
+            event.read_bytes,
+            event.written_bytes,
+            event.block_delay_ns,
+        ],
+    )
+
+
+def _sampled(tables: Overlay, event: events.Sampled) -> None:
+    tables.put(
+        "samples",
+        sample_key(event.run, event.at_ns),
+        [
+            event.span_ns,
+            event.processes,
+            event.threads,
+            event.user_us,
+            event.system_us,
+            event.rss_bytes,
+            event.pss_bytes,
+            event.read_bytes,
+            event.written_bytes,
+        ],
+    )
+
+
 _HANDLERS: dict[type[events.Event], Callable[[Overlay, Any], None]] = {
     events.SessionStarted: _nothing,
     events.SessionEnded: _session_ended,
@@ -315,6 +350,8 @@ _HANDLERS: dict[type[events.Event], Callable[[Overlay, Any], None]] = {
     events.Flowed: _flowed,
     events.Gap: _gap,
     events.Touched: _touched,
+    events.Used: _used,
+    events.Sampled: _sampled,
 }
 
 _COUNTED: dict[type[events.Event], tuple[int, str]] = {

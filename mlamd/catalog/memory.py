@@ -1,6 +1,7 @@
 """What the state machine may ask about the past, answered from the catalog."""
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from mlamd.catalog.catalog import Catalog
 from mlamd.catalog.overlay import Overlay
@@ -8,6 +9,9 @@ from mlamd.catalog.state import clock, counters, name_hash
 from mlamd.catalog.tables import key, number
 from mlamd.model.files import FileStat
 from mlamd.model.processes import ProcessKey, UnfinishedStep
+
+if TYPE_CHECKING:
+    from mlamd.model.events import Used
 
 
 def find_name(tables: Overlay, value: bytes | tuple[str, ...]) -> int:
@@ -94,6 +98,14 @@ class CatalogMemory:
         """Return the last numbers of runs, steps, versions, gaps and names."""
         with self._catalog.tables() as tables:
             return list(counters(tables))
+
+    def usage(self, step: int) -> "Used | None":
+        """Return what the ended processes of a step are known to have used."""
+        from mlamd.model.events import Used  # noqa: PLC0415  (questions load this module, and no events)
+
+        with self._catalog.tables() as tables:
+            row = tables.get("usage", key(step))
+        return None if row is None else Used(step, *row)
 
     def unfinished(self) -> list[UnfinishedStep]:
         """Return the steps of runs that had not ended."""

@@ -31,6 +31,13 @@ Rows are msgpack arrays. A step's evidence is packed with it: ``step * 4 + grade
 ``flows_out``  source + target + via → empty
 ``links``      version + path → at_ns
 ``gaps``       gap → [from_ns, to_ns, scope, reason, detail, count]
+``usage``      step → [at_ns, processes, user_us, system_us, peak_rss_bytes, read_bytes, written_bytes,
+               block_delay_ns or None], over the processes that have ended
+``samples``    run + at_ns (8 bytes, big-endian) → [span_ns, processes, threads, user_us, system_us,
+               rss_bytes, pss_bytes or None, read_bytes, written_bytes]
+
+The tables of ``LATER`` are missing where no recorder that knows them has opened the catalog; they then
+read as empty.
 """
 
 from mlamd.model.evidence import Grade
@@ -56,7 +63,12 @@ TABLES = (
     "flows_out",
     "links",
     "gaps",
+    "usage",
+    "samples",
 )
+
+LATER = frozenset({"usage", "samples"})
+"""Tables that a catalog of this format need not have."""
 
 NUMBER_BYTES = 5
 
@@ -66,6 +78,11 @@ def key(*numbers: int) -> bytes:
     if len(numbers) == 1:
         return numbers[0].to_bytes(NUMBER_BYTES, "big")
     return b"".join([number.to_bytes(NUMBER_BYTES, "big") for number in numbers])
+
+
+def sample_key(run: int, at_ns: int) -> bytes:
+    """Make a key of ``samples``."""
+    return key(run) + at_ns.to_bytes(8, "big")
 
 
 def number(data: bytes, index: int = 0) -> int:

@@ -23,16 +23,19 @@ from mlamd.daemon.digests import Digester
 from mlamd.daemon.inbox import Inbox, Item
 from mlamd.daemon.lock import StoreLock
 from mlamd.daemon.sources import Sources, Surroundings, choose
+from mlamd.daemon.sampling import sample_runs
 from mlamd.daemon.storing import MOST_EVENTS, Writer
 from mlamd.errors import AccessError, MlamdError, SensorError, WorkspaceGoneError
 from mlamd.host.clock import Clock, SystemClock
 from mlamd.host.files import LocalFiles
 from mlamd.host.mounts import is_network
+from mlamd.host.usage import usage_host
 from mlamd.model import events
 from mlamd.model import observations as seen
 from mlamd.sensors import scan
 from mlamd.sensors.own import OwnReads
 from mlamd.sensors.signals import Act, Deed, Signal
+from mlamd.sensors.sampling import Sampler
 from mlamd.settings import Settings, load
 from mlamd.workspace import Workspace
 
@@ -101,6 +104,7 @@ class Recorder:
         self.mode = "watch"
         self._stopping = trio.Event()
         self._settled_ns = 0
+        self._polled = trio.Event()
         self._looked_ns = 0
         self._draining = trio.Lock()
         self._trim = False
@@ -135,6 +139,7 @@ class Recorder:
                 nursery.start_soon(self.digester.run)
                 nursery.start_soon(self._alive)
                 nursery.start_soon(self._pump)
+                nursery.start_soon(self._sample)
                 if ready is not None:
                     ready.set()
                 await self._stopping.wait()
@@ -238,6 +243,11 @@ class Recorder:
             await trio.sleep(_ALIVE_EVERY_S)
         self._gone = self._gone or self._root
         self.stop()
+
+    async def _sample(self) -> None:
+        sampler = Sampler(usage_host(), self.started_ns)
+        living, clock = self.attributor.living, self._clock
+        await sample_runs(sampler, living, lambda: self._polled, self.inbox.put, clock)
 
     # --- taking in ---------------------------------------------------------------------------
 
@@ -369,6 +379,8 @@ class Recorder:
             if stat is not None:
                 self.attributor.observe(seen.FileFound(now_ns, path, stat, changed_ns, live=True))
         self.sources.polled()
+        self._polled.set()
+        self._polled = trio.Event()
 
     def _collect(self, made: list[events.Event]) -> None:
         """Complete events with digests and hand them to the writer."""

@@ -18,7 +18,8 @@ _MOST_DESCRIPTORS = 1024
 _ACCESS = 0o3
 
 
-def _read(path: str) -> bytes:
+def read(path: str) -> bytes:
+    """Return the content of a small file of ``/proc``."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.read(descriptor, 1 << 17)
@@ -42,7 +43,7 @@ class ProcFs:
 
     def __init__(self, root: str = "/proc") -> None:
         self._root = root
-        self.boot = _text(_read(f"{root}/sys/kernel/random/boot_id")).strip()
+        self.boot = _text(read(f"{root}/sys/kernel/random/boot_id")).strip()
         self._boot_ns = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self._exits = ExitWatch()
 
@@ -55,7 +56,7 @@ class ProcFs:
     def _stat(self, pid: int) -> tuple[str, list[bytes]] | None:
         """Return the name and the fields from the third on ("state" is the first)."""
         try:
-            data = _read(f"{self._root}/{pid}/stat")
+            data = read(f"{self._root}/{pid}/stat")
         except OSError:
             return None
         open_, close = data.find(b"("), data.rfind(b")")
@@ -70,7 +71,7 @@ class ProcFs:
         name, fields = found
         base = f"{self._root}/{pid}"
         try:
-            argv = _read(f"{base}/cmdline")
+            argv = read(f"{base}/cmdline")
             uid = os.stat(base).st_uid
         except OSError:
             return None
@@ -138,7 +139,7 @@ class ProcFs:
         ran: int | None = None
         if fields[17] == b"1":
             try:
-                ran = int(_read(f"{self._root}/{pid}/schedstat").split()[0])
+                ran = int(read(f"{self._root}/{pid}/schedstat").split()[0])
             except (OSError, ValueError, IndexError):
                 ran = None
         arguments = int(fields[45]) if len(fields) > 45 else 0
@@ -170,7 +171,7 @@ class ProcFs:
 
     def _access(self, base: str, number: str) -> tuple[bool, bool]:
         try:
-            data = _read(f"{base}/fdinfo/{number}")
+            data = read(f"{base}/fdinfo/{number}")
             flags = int(data[data.index(b"flags:") + 6 :].split(maxsplit=1)[0], 8)
         except (OSError, ValueError):
             return False, False

@@ -38,6 +38,8 @@ TAGS: dict[int, type[events.Event]] = {
     15: events.Flowed,
     16: events.Gap,
     19: events.Touched,
+    17: events.Used,
+    18: events.Sampled,
 }
 """Tags are never reused."""
 

@@ -69,10 +69,15 @@ def find_damage(data: Path) -> str:
 class Environment:
     """One open LMDB file with its tables; ``write`` for the process that holds the store's lock.
 
+    Tables of ``later`` may be missing from a file that an older program made: ``table`` then returns None
+    to a reader, and a writer makes them.
+
     Threads may share it: while one reads, no other resizes the map, which would end the reading.
     """
 
-    def __init__(self, directory: Path, names: tuple[str, ...], *, write: bool) -> None:
+    def __init__(
+        self, directory: Path, names: tuple[str, ...], *, write: bool, later: frozenset[str] = frozenset()
+    ) -> None:
         self.directory = directory
         self._write = write
         self._resizing = threading.RLock()
@@ -85,14 +90,22 @@ class Environment:
             else:
                 _create(directory, names)
             self._lmdb = _opened(directory, write=write)
-            self._tables = {name: self._lmdb.open_db(name.encode(), create=write) for name in names}
+            self._tables = {name: self._open(name, optional=name in later) for name in names}
         except lmdb.NotFoundError as error:
             raise StoreDamagedError(f"{data} lacks a table ({error}): run `mlamd verify`") from error
         except (lmdb.Error, OSError) as error:
             raise translate(error, directory) from error
 
+    def _open(self, name: str, *, optional: bool) -> Any:
+        try:
+            return self._lmdb.open_db(name.encode(), create=self._write)
+        except lmdb.NotFoundError:
+            if optional:
+                return None
+            raise
+
     def table(self, name: str) -> Any:
-        """Return LMDB's handle of a table."""
+        """Return LMDB's handle of a table, None for an optional one that is missing."""
         return self._tables[name]
 
     @contextmanager

@@ -218,6 +218,45 @@ class Touched:
     stat: FileStat
 
 
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What the processes of a step that have ended until now had used; replaces an older one of the step.
+
+    ``peak_rss_bytes`` is the largest of one process, the others are totals. ``block_delay_ns`` is None
+    where the kernel did not count it. Units and meanings are those of ``observations.ProcessUsed``.
+    """
+
+    step: int
+    at_ns: int
+    processes: int
+    user_us: int
+    system_us: int
+    peak_rss_bytes: int
+    read_bytes: int
+    written_bytes: int
+    block_delay_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """What the living processes of a run used in the ``span_ns`` until ``at_ns``, and its peaks there.
+
+    The fields are those of ``observations.RunSampled``.
+    """
+
+    run: int
+    at_ns: int
+    span_ns: int
+    processes: int
+    threads: int
+    user_us: int
+    system_us: int
+    rss_bytes: int
+    pss_bytes: int | None
+    read_bytes: int
+    written_bytes: int
+
+
 Event = (
     SessionStarted
     | SessionEnded
@@ -236,4 +275,6 @@ Event = (
     | Flowed
     | Gap
     | Touched
+    | Used
+    | Sampled
 )

@@ -177,24 +177,6 @@ class ProcessGone:
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessUsed:
-    """What a process, or a part of it that was not told of itself, had used when it ended.
-
-    ``block_delay_ns`` is None where the kernel does not count delays.
-    """
-
-    at_ns: int
-    key: ProcessKey
-    user_us: int
-    system_us: int
-    peak_rss_bytes: int
-    read_bytes: int
-    write_bytes: int
-    block_delay_ns: int | None
-    threads: int
-
-
-@dataclass(frozen=True, slots=True)
 class ProcessesPolled:
     """A look at all processes ended: every process alive at ``began_ns`` has been reported.
 
@@ -219,6 +201,49 @@ class Lost:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ProcessUsed:
+    """What one process had used when it ended, all of its threads together, its children not counted.
+
+    From the kernel's accounting (Documentation/accounting/taskstats-struct.rst). Bytes are those that
+    went to or came from storage, not those that the page cache served. ``block_delay_ns`` is how long it
+    waited for block devices; None where the kernel does not count that (sysctl kernel.task_delayacct=0).
+    """
+
+    at_ns: int
+    key: ProcessKey
+    user_us: int
+    system_us: int
+    peak_rss_bytes: int
+    read_bytes: int
+    written_bytes: int
+    block_delay_ns: int | None
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunSampled:
+    """One or several looks at the living processes of a run, in the ``span_ns`` that end at ``at_ns``.
+
+    ``processes``, ``threads``, ``rss_bytes`` and ``pss_bytes`` are totals over the processes, and of
+    several looks the largest; the others are what was used in the span, as far as it could be seen.
+    ``rss_bytes`` counts shared pages once for each process, ``pss_bytes`` once; it is None where nobody
+    looked.
+    """
+
+    at_ns: int
+    run: int
+    span_ns: int
+    processes: int
+    threads: int
+    user_us: int
+    system_us: int
+    rss_bytes: int
+    pss_bytes: int | None
+    read_bytes: int
+    written_bytes: int
+
+
 Observation = (
     FileOpened
     | FileModified
@@ -234,7 +259,8 @@ Observation = (
     | ProcessSeen
     | ProcessHeld
     | ProcessGone
-    | ProcessUsed
     | ProcessesPolled
+    | ProcessUsed
+    | RunSampled
     | Lost
 )

@@ -74,6 +74,14 @@ class UnfinishedStep:
     ended: bool
 
 
+class LivingRun(NamedTuple):
+    """A run of which processes are alive; those that touched no file are among them."""
+
+    run: int
+    started_ns: int
+    processes: frozenset[ProcessKey]
+
+
 def lies_below(path: str, root: str) -> bool:
     """Say whether an absolute path is ``root`` or lies below it."""
     return path == root or path.startswith(root + "/") or root == "/"

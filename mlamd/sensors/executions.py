@@ -59,8 +59,20 @@ class Usage:
         self.threads += 1
 
 
+    def join(self, other: "Usage | None") -> None:
+        """Add what another process has used."""
+        if other is not None:
+            self.user_us += other.user_us
+            self.system_us += other.system_us
+            self.peak_rss_bytes = max(self.peak_rss_bytes, other.peak_rss_bytes)
+            self.read_bytes += other.read_bytes
+            self.write_bytes += other.write_bytes
+            self.block_delay_ns += other.block_delay_ns
+            self.threads += other.threads
+
+
 class Known:
-    """A process. ``facts`` are those of its newest image; ``touched`` is set aside for those who show it."""
+    """A process. ``facts`` are those of its newest image."""
 
     __slots__ = ("code", "complete", "ended_ns", "facts", "looked", "parent", "threads", "usage")
 

@@ -18,7 +18,7 @@ from mlamd.model import observations as seen
 from mlamd.model.processes import ProcessFacts, ProcessKey, concerns
 from mlamd.sensors.capture import Batch
 from mlamd.sensors.directories import Directories
-from mlamd.sensors.executions import Change, Executions, Held, Known
+from mlamd.sensors.executions import Change, Executions, Held, Known, Usage
 from mlamd.sensors.signals import Deed
 
 _LOADERS = (b"ld-linux", b"ld-musl", b"ld.so", b"ld64.so")
@@ -72,6 +72,7 @@ class Subscription:
         self._changes: deque[Change] = deque()
         self._of: dict[int, deque[Change]] = {}
         self._leaving: list[bytes] = []
+        self._used: dict[Known, Usage] = {}
         self._delays = counts_delays()
 
     # --- processes ---------------------------------------------------------------------------
@@ -163,30 +164,38 @@ class Subscription:
                 self._apply(change)
 
     def _ended(self, change: Change) -> None:
+        """Tell of an end, and what was used; of one that was not told of itself, it counts for an ancestor."""
         known = change.known
-        shown: Known | None = known
-        while shown is not None and shown not in self._shown:
-            shown = shown.parent
-        usage = known.usage
-        relevant = known in self._relevant or known in self._shown
-        if shown is not None and usage is not None and relevant and self._is_theirs(known.facts):
-            self._tell(
-                seen.ProcessUsed(
-                    change.at_ns,
-                    shown.key,
-                    usage.user_us,
-                    usage.system_us,
-                    usage.peak_rss_bytes,
-                    usage.read_bytes,
-                    usage.write_bytes,
-                    usage.block_delay_ns if self._delays else None,
-                    usage.threads,
-                )
-            )
+        theirs = known in self._relevant and self._is_theirs(known.facts)
+        usage = self._used.pop(known, Usage())
+        if theirs or known in self._shown:
+            usage.join(known.usage)
+            shown = known
+            while shown not in self._shown and shown.parent is not None:
+                shown = shown.parent
+            if shown is known and usage.threads:
+                self._tell_used(change, usage)
+            elif shown in self._shown:
+                self._used.setdefault(shown, Usage()).join(usage)
         if known in self._shown:
             self._tell(seen.ProcessGone(change.at_ns, known.key, known.code))
         self._shown.discard(known)
         self._relevant.discard(known)
+
+    def _tell_used(self, change: Change, usage: Usage) -> None:
+        self._tell(
+            seen.ProcessUsed(
+                change.at_ns,
+                change.known.key,
+                usage.user_us,
+                usage.system_us,
+                usage.peak_rss_bytes,
+                usage.read_bytes,
+                usage.write_bytes,
+                usage.block_delay_ns if self._delays else None,
+                usage.threads,
+            )
+        )
 
     # --- files -------------------------------------------------------------------------------
 

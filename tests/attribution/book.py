@@ -71,6 +71,10 @@ class Book:
                 assert event.source in self._labels
                 assert event.target in self._labels
                 assert event.source != event.target
+            case events.Used():
+                assert event.step in self._labels
+            case events.Sampled():
+                assert event.run in self._runs
             case events.Gap():
                 assert event.gap == self._gaps + 1
                 assert event.from_ns <= event.to_ns
@@ -126,6 +130,10 @@ class Book:
         value = self._values[name]
         assert isinstance(value, bytes)
         return value.decode("utf-8", "surrogateescape")
+
+    def used(self, step: str) -> events.Used:
+        """Return the newest totals of a step."""
+        return [event for event in self.of(events.Used) if self._labels[event.step] == step][-1]
 
     # --- questions ---------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ class FakeMemory:
         self.steps: dict[int, events.StepStarted] = {}
         self.ended_steps: set[int] = set()
         self.ended_runs: set[int] = set()
+        self.used: dict[int, events.Used] = {}
         self.last = [0, 0, 0, 0, 0]
         self.fold(folded)
 
@@ -63,6 +64,9 @@ class FakeMemory:
                 public = self.publics[step.run]
                 yield UnfinishedStep(number, step.run, public, key, argv, step.at_ns, ended)
 
+    def usage(self, step: int) -> events.Used | None:
+        return self.used.get(step)
+
     def fold(self, made: Iterable[events.Event]) -> None:
         for event in made:
             self._fold(event)
@@ -87,6 +91,8 @@ class FakeMemory:
                 self.ended_steps.add(event.step)
             case events.Read():
                 self.reads.add((event.step, event.version))
+            case events.Used():
+                self.used[event.step] = event
             case events.Gap():
                 self.last[3] = event.gap
             case _:

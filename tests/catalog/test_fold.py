@@ -12,7 +12,7 @@ from mlamd.catalog import check
 from mlamd.catalog.catalog import Catalog, current, in_memory
 from mlamd.catalog.fold import fold
 from mlamd.catalog.overlay import Empty, Overlay
-from mlamd.catalog.tables import TABLES
+from mlamd.catalog.tables import LATER, TABLES, key
 from mlamd.journal.log import Journal
 from mlamd.model import codec, events
 from mlamd.model.evidence import Grade, Via
@@ -90,7 +90,16 @@ def _gap(draw: Any, story: Story, at: int, steps: list[int], versions: list[int]
     story.events.append(events.SessionEnded(at, "s", "stopped"))
 
 
-_DEEDS = [_run, _write, _write, _touch, _touch, _move, _gap]
+def _use(draw: Any, story: Story, at: int, steps: list[int], versions: list[int], number: int) -> None:
+    del draw, versions
+    delay = number if number % 2 else None
+    if steps:
+        step = steps[number % len(steps)]
+        story.events.append(events.Used(step, at, number, number, 2, 3, 4, 5, delay))
+    story.events.append(events.Sampled(1 + number % 2, at, number, 1, 2, 3, 4, 5, delay, 6, 7))
+
+
+_DEEDS = [_run, _write, _write, _touch, _touch, _move, _gap, _use]
 
 
 def _rows(tables: Overlay) -> list[tuple[str, bytes, bytes]]:
@@ -163,6 +172,36 @@ def test_rebuild_of_a_catalog_that_is_behind(tmp_path, behind):
     assert (report.same, report.events) == (True, 10_000 - behind)
     check.adopt(tmp_path)
     assert check.rebuild(tmp_path).events == 10_000
+
+
+def test_catalog_of_a_program_that_knew_fewer_tables(tmp_path, monkeypatch):
+    """Readers find the new tables empty, and fold what the journal holds of them; a writer makes them."""
+    story = [
+        events.Named(1, b"a"),
+        events.Used(1, 5, 1, 2, 3, 4, 5, 6, None),
+        events.Sampled(1, 5, 1, 1, 1, 1, 1, 1, None, 1, 1),
+        events.Named(2, b"b"),
+    ]
+    monkeypatch.setattr("mlamd.catalog.catalog.TABLES", tuple(name for name in TABLES if name not in LATER))
+    Catalog(tmp_path, write=True).close()
+    monkeypatch.undo()
+    journal = Journal(tmp_path, write=True)
+    journal.append(story, 1)
+    journal.close()
+    catalog = Catalog(tmp_path)
+    with catalog.tables() as tables:
+        assert [list(tables.scan(name)) for name in LATER] == [[], []]
+        assert tables.get("usage", key(1)) is None
+    catalog.close()
+    with current(tmp_path) as tables:
+        assert tables.get("usage", key(1)) == [5, 1, 2, 3, 4, 5, 6, None]
+        assert len(list(tables.scan("samples"))) == 1
+    catalog = Catalog(tmp_path, write=True)
+    catalog.fold(1, story)
+    with catalog.tables() as tables:
+        assert len(list(tables.scan("samples"))) == 1
+    catalog.close()
+    assert check.rebuild(tmp_path).same
 
 
 def test_catch_up(tmp_path):

@@ -1,0 +1,47 @@
+"""The task that samples the living processes of runs while there are any."""
+
+from collections.abc import Callable
+
+import trio
+
+from mlamd.host.clock import Clock
+from mlamd.model.observations import RunSampled
+from mlamd.model.processes import LivingRun
+from mlamd.sensors.sampling import S, Sampler
+
+_ASK_NS = S // 2
+"""How often at most it is asked who is alive."""
+
+
+async def sample_runs(
+    sampler: Sampler,
+    living: Callable[[], list[LivingRun]],
+    polled: Callable[[], trio.Event],
+    deliver: Callable[[RunSampled], None],
+    clock: Clock,
+) -> None:
+    """Sample for ever, in a worker thread; what is left is delivered when the task is cancelled.
+
+    ``polled`` gives an event that is set by the next look at the processes. While no run lives it wakes
+    with these looks only, never by itself.
+    """
+    asked_ns = 0
+    runs: list[LivingRun] = []
+    try:
+        while True:
+            due_ns = sampler.next_ns(runs)
+            wait_s = float("inf") if due_ns is None else max(0, due_ns - clock.now_ns()) / S
+            with trio.move_on_after(wait_s):
+                await polled().wait()
+            now_ns = clock.now_ns()
+            due = due_ns is not None and now_ns >= due_ns
+            if not due and 0 <= now_ns - asked_ns < _ASK_NS:
+                continue
+            asked_ns, had = now_ns, bool(runs)
+            runs = living()
+            if runs or had:
+                for observation in await trio.to_thread.run_sync(sampler.sample, runs, now_ns):
+                    deliver(observation)
+    finally:
+        for observation in sampler.flush():
+            deliver(observation)
