@@ -13,6 +13,8 @@ UNKNOWN: dict[str, Any] = {
     "state": "stopped",
     "mode": None,
     "sensors": [],
+    "how": None,
+    "notes": [],
     "since_ns": None,
     "pid": None,
     "events": 0,
@@ -58,7 +60,10 @@ def _print(data: dict[str, Any], gaps: list[KnownGap]) -> None:
         state += f", pid {data['pid']}"
     text.say(f"recorder   {state}")
     if data["mode"]:
-        text.say(f"mode       {data['mode']} ({', '.join(data['sensors'])}; who did what is inferred)")
+        text.say(f"mode       {data['mode']} ({data['how']})")
+        text.say(f"sensors    {', '.join(data['sensors'])}")
+        for note in data["notes"]:
+            text.say(f"           {text.one_line(note)}")
         text.say(f"watching   {data['watched_directories']} directories")
     text.say(f"events     {data['events']}")
     if data["digesting"]:

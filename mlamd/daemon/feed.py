@@ -103,7 +103,7 @@ class Feed:
             command.append("--limited-queue")
         with its:
             self._process = subprocess.Popen(
-                command, stdin=its, stdout=subprocess.DEVNULL, cwd="/", start_new_session=True
+                command, stdin=its.fileno(), stdout=subprocess.DEVNULL, cwd="/", start_new_session=True
             )
         return mine
 

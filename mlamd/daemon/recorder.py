@@ -53,6 +53,9 @@ _UNRESOLVED_NS = 100_000_000
 _MANY = 20_000
 """After a batch of observations as large as this, memory is given back to the system."""
 
+_RESCANNED = frozenset({"overflow", "inbox-full", "sensor-full", "sensor-down"})
+"""Losses of file events, after which all files are looked at again."""
+
 IGNORE_FILE = b".mlamdignore"
 
 
@@ -309,7 +312,7 @@ class Recorder:
                 self.attributor.observe(item)
                 if isinstance(item, seen.ProcessesPolled):
                     self._after_poll()
-                elif isinstance(item, seen.Lost):
+                elif isinstance(item, seen.Lost) and item.reason in _RESCANNED:
                     rescan_ns = item.from_ns
         now_ns = self._clock.now_ns()
         for observation in self.sources.expire(now_ns):

@@ -201,7 +201,6 @@ class Sensor:
         return any(wanted)
 
     def _take(self, batch: Batch) -> None:
-        unread = self._executions.take_unread()
         for client in list(self._clients.values()):
             subscription = client.subscription
             if subscription is None:
@@ -209,7 +208,8 @@ class Sensor:
             subscription.take(batch)
             if batch.lost:
                 subscription.directories.build()
-            client.unread += unread
+            client.unread += subscription.unread
+            subscription.unread = 0
             self._ripe(client, batch.at_ns)
             client.outbox.flush()
 

@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -93,6 +94,37 @@ class ProcFs:
             executable=_link(f"{base}/exe").removesuffix(" (deleted)"),
         )
 
+    def image(self, pid: int, before: ProcessFacts) -> ProcessFacts | None:
+        """Look at the program that a known process has just begun, what is gone first at first.
+
+        None if its command line cannot be read any more: it has ended. What else cannot be read is as before.
+        """
+        base = f"{self._root}/{pid}"
+        try:
+            argv = read(f"{base}/cmdline")
+        except OSError:
+            return None
+        if not argv:
+            return None
+        executable, cwd = _link(f"{base}/exe"), _link(f"{base}/cwd")
+        found = self._stat(pid)
+        try:
+            uid = os.stat(base).st_uid
+        except OSError:
+            uid = before.uid
+        name, fields = found if found is not None else ("", None)
+        return replace(
+            before,
+            group=before.group if fields is None else int(fields[2]),
+            session=before.session if fields is None else int(fields[3]),
+            terminal=before.terminal if fields is None else int(fields[4]),
+            uid=uid,
+            name=name,
+            argv=tuple(_text(word) for word in argv.rstrip(b"\0").split(b"\0")),
+            cwd=cwd or before.cwd,
+            executable=executable.removesuffix(" (deleted)"),
+        )
+
     def threads(self, pid: int) -> int:
         """Return how many threads a process has, at least 1."""
         found = self._stat(pid)
@@ -110,8 +142,8 @@ class ProcFs:
         """Return control group, container id and pid in its own namespace; see ``ProcessFacts``."""
         base = f"{self._root}/{pid}"
         try:
-            cgroup = cgroup_of(_text(_read(f"{base}/cgroup")))
-            status = _read(f"{base}/status")
+            cgroup = cgroup_of(_text(read(f"{base}/cgroup")))
+            status = read(f"{base}/status")
         except OSError:
             return "", "", 0
         place = status.find(b"\nNSpid:")

@@ -20,6 +20,7 @@ from mlamd.sensors.executions import Change, Executions
 
 REST_S = 0.002
 _IDLE_S = 1.0
+_SOON_S = 0.02
 _SLACK_NS = 5_000_000
 """How long it may take until a waiting reader runs; events are no older than this, if it had to wait."""
 _MOST = 4_000
@@ -76,12 +77,14 @@ class Capture:
             left = self._rest_until - time.monotonic()
             watched = [processes, *self.extra] if left > 0 else [files, processes, *self.extra]
             pending = bool(self._changes)
-            timeout = left if left > 0 else (0.0 if pending else _IDLE_S)
+            timeout = left if left > 0 else (0.0 if pending else _SOON_S if self._executions.waits else _IDLE_S)
             asked_ns = time.time_ns()
             ready, _, _ = select.select(watched, [], [], timeout)
             now_ns = time.time_ns()
             if processes in ready:
                 self._processes()
+            if self._executions.waits:
+                self._changes += self._executions.later(now_ns)
             for descriptor in ready:
                 action = self.extra.get(descriptor)
                 if action is not None:

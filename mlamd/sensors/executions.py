@@ -14,6 +14,7 @@ from mlamd.host.taskstats import Spent
 from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts, ProcessKey
 
 _KEEP_NS = 5_000_000_000
+_LATER_NS = 50_000_000
 
 Held = tuple[tuple[HeldFile, ...], tuple[HeldPipe, ...]]
 
@@ -26,6 +27,8 @@ class Table(Protocol):
     def pids(self) -> Iterable[int]: ...
 
     def look(self, pid: int) -> ProcessFacts | None: ...
+
+    def image(self, pid: int, before: ProcessFacts) -> ProcessFacts | None: ...
 
     def held(self, pid: int) -> Held | None: ...
 
@@ -96,15 +99,13 @@ class Known:
 
 @dataclass(slots=True)
 class Change:
-    """A fork, exec or end of a process, with what was seen of it at that moment."""
+    """A fork, exec or end of a process, with what was seen of it at that moment; or only a later look at it."""
 
-    kind: Kind
+    kind: Kind | None
     at_ns: int
     known: Known
     facts: ProcessFacts
     held: Held | None = None
-    above: Held | None = None
-    """What the parent held when the process was looked at, if it has pipes that nobody was known to hold."""
     done: bool = False
 
 
@@ -118,8 +119,8 @@ class Executions:
         self._known: dict[int, Known] = {}
         self._ended: list[Known] = []
         self._channels: set[str] = set()
-        self.unread = 0
-        """How many images could not be looked at in time since the last call of ``take_unread``."""
+        self._later: dict[Known, tuple[int, Known]] = {}
+        """Children with pipes that nobody was known to hold: when to look at the parent, and which."""
 
     def of(self, pid: int) -> Known | None:
         """Return the process that has, or had last, this id; one that nobody told of is looked at now."""
@@ -201,22 +202,19 @@ class Executions:
 
     def _exec(self, event: ProcessEvent) -> Change | None:
         pid = event.process
-        seen = self._table.look(pid)
         known = self._known.get(pid)
+        seen = self._table.image(pid, known.facts) if known is not None else None
         at_ns = self._wall_ns(event.monotonic_ns)
         if known is None:
             known = self._met(pid)
             return None if known is None else Change(Kind.EXEC, at_ns, known, known.facts)
         facts = known.facts
         known.threads, known.looked = 1, True
-        if seen is None or not seen.argv:
-            self.unread += 1
-            known.complete = False
-            known.facts = replace(facts, argv=(), name="", executable="", cwd=facts.cwd)
-            return Change(Kind.EXEC, at_ns, known, known.facts)
-        known.complete = True
-        known.facts = replace(seen, key=facts.key, started_ns=facts.started_ns, own=facts.own, parent=facts.parent, parent_pid=facts.parent_pid)
+        known.complete = seen is not None
+        known.facts = seen or replace(facts, argv=(), name="", executable="")
         if not self._wanted(known, known.facts):
+            return Change(Kind.EXEC, at_ns, known, known.facts)
+        if not known.complete:
             return Change(Kind.EXEC, at_ns, known, known.facts)
         self.look_at_container(known)
         change = Change(Kind.EXEC, at_ns, known, known.facts)
@@ -229,16 +227,33 @@ class Executions:
         known.facts = replace(known.facts, cgroup=cgroup, container=container, inner_pid=inner_pid)
 
     def look_at_descriptors(self, change: Change) -> None:
-        """Add what a process holds, and its parent if the process has pipes that nobody was known to hold."""
+        """Add what a process holds. If it has pipes that nobody was known to hold, its parent may have the other end.
+
+        Who starts a pipeline has both ends in its hands for a moment; so the parent is looked at a little later.
+        """
         known = change.known
-        change.held = self._table.held(known.key.pid)
-        channels = {pipe.channel for pipe in change.held[1]} if change.held is not None else set()
-        if channels - self._channels:
-            self._channels |= channels
-            if known.parent is not None and not known.parent.ended_ns:
-                change.above = self._table.held(known.parent.key.pid)
+        held = self._table.held(known.key.pid)
+        if held is None or not (held[0] or held[1]):
+            return
+        change.held = held
+        channels = {pipe.channel for pipe in held[1]}
+        if channels - self._channels and known.parent is not None and not known.parent.ended_ns:
+            self._later[known] = (change.at_ns + _LATER_NS, known.parent)
+        self._channels |= channels
         if len(self._channels) > 100_000:
             self._channels.clear()
+
+    @property
+    def waits(self) -> bool:
+        """True if somebody is to be looked at soon."""
+        return bool(self._later)
+
+    def later(self, now_ns: int) -> list[Change]:
+        """Return looks at parents that are due."""
+        due = [known for known, (at_ns, _) in self._later.items() if at_ns <= now_ns or known.ended_ns]
+        parents = {self._later.pop(known)[1] for known in due}
+        looks = [(parent, self._table.held(parent.key.pid)) for parent in parents if not parent.ended_ns]
+        return [Change(None, now_ns, parent, parent.facts, held) for parent, held in looks if held is not None]
 
     def _exit(self, event: ProcessEvent) -> Change | None:
         known = self._known.get(event.process)
@@ -267,11 +282,6 @@ class Executions:
             known.usage.add(spent)
             if not known.facts.name:
                 known.facts = replace(known.facts, name=spent.name)
-
-    def take_unread(self) -> int:
-        """Return how many images could not be looked at since the last call."""
-        unread, self.unread = self.unread, 0
-        return unread
 
     def forget(self, now_ns: int) -> None:
         """Drop those that ended some time ago, unless their id is in use again."""

@@ -67,6 +67,8 @@ class Subscription:
         self._uid = uid
         self._access = access or Everything()
         self.own: set[int] = set()
+        self.unread = 0
+        """How many programs were told of without their command line."""
         self._relevant: set[Known] = set()
         self._shown: set[Known] = set()
         self._changes: deque[Change] = deque()
@@ -149,8 +151,9 @@ class Subscription:
             self._catch_up_above(known)
             self._show(known, change.facts, change.at_ns, change.at_ns)
             self._tell_held(known, change.held, change.at_ns)
-            if change.above is not None and known.parent is not None and known.parent in self._shown:
-                self._tell_held(known.parent, change.above, change.at_ns)
+            self.unread += not known.complete
+        elif change.kind is None and known in self._shown:
+            self._tell_held(known, change.held, change.at_ns)
 
     def _catch_up_above(self, known: Known) -> None:
         """Let the parent be, before its child is told of, what it was when it forked."""

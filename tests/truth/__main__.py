@@ -1,4 +1,4 @@
-"""``python -m tests.truth [--mode watch] [--json] [--truth-only] [WORKLOAD ...]`` prints the figures."""
+"""``python -m tests.truth [--mode watch] [--sensor S] [--loads N] [--json] [--truth-only] [WORKLOAD ...]`` prints the figures."""
 
 import argparse
 import json
@@ -19,6 +19,8 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="all if none is named")
     parser.add_argument("--mode", default="watch", help="how mlamd shall record (default: watch)")
+    parser.add_argument("--sensor", help="the file sensor it shall use (default: its own choice)")
+    parser.add_argument("--loads", type=int, default=0, metavar="N", help="busy loops beside each workload")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--truth-only", action="store_true", help="print the true edges; nothing is recorded")
     parser.add_argument("--list", action="store_true", help="print the workloads")
@@ -41,17 +43,18 @@ def main(words: list[str] | None = None) -> int:
             print(f"{workload.name}: {workload.about}")
             print(*report.true_edges(truth_of(workload)), sep="\n")
         return 0
-    return _compare(chosen, options.mode, as_json=options.json)
+    how = ["--mode", options.mode, *(["--sensor", options.sensor] if options.sensor else [])]
+    return _compare(chosen, tuple(how), options.loads, as_json=options.json)
 
 
-def _compare(chosen: list[Workload], mode: str, *, as_json: bool) -> int:
+def _compare(chosen: list[Workload], how: tuple[str, ...], loads: int, *, as_json: bool) -> int:
     verdicts: list[Verdict] = []
     failed = 0
     if not as_json:
         print(report.head())
     for workload in chosen:
         try:
-            verdict = judge(workload, mode)
+            verdict = judge(workload, how, loads)
         except (RecorderError, CommandFailedError, subprocess.TimeoutExpired) as error:
             failed += 1
             print(f"{workload.name:<16} failed: {error}", file=sys.stderr)
@@ -60,9 +63,9 @@ def _compare(chosen: list[Workload], mode: str, *, as_json: bool) -> int:
         if not as_json:
             print(report.line(verdict), *report.details(verdict), sep="\n", flush=True)
     if as_json:
-        print(json.dumps(report.document(verdicts, mode), indent=2))
+        print(json.dumps(report.document(verdicts, " ".join(how)), indent=2))
     else:
-        print(*report.totals(verdicts, mode), sep="\n")
+        print(*report.totals(verdicts, " ".join(how)), sep="\n")
     if any(verdict.comparison.violations for verdict in verdicts):
         return 1
     return 2 if failed else 0

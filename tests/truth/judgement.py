@@ -1,6 +1,8 @@
 """One workload from an empty directory to its figures."""
 
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from contextlib import contextmanager
@@ -62,15 +64,28 @@ def truth_of(workload: "Workload") -> "Truth":
         return session.truth().since(began_s)
 
 
-def judge(workload: "Workload", mode: str) -> Verdict:
-    """Run a workload while it is recorded, and compare.
+@contextmanager
+def busy(loads: int) -> "Iterator[None]":
+    """Keep some processors busy as long as the context lasts."""
+    spin = "while True: pass"
+    children = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(loads)]
+    try:
+        yield
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+
+
+def judge(workload: "Workload", how: tuple[str, ...], loads: int = 0) -> Verdict:
+    """Run a workload while it is recorded, beside some loads, and compare; ``how`` are options of ``start``.
 
     Raises ``RecorderError`` if mlamd fails, ``CommandFailedError`` if a command of the workload does.
     """
     started = time.monotonic()
     with _place() as top:
         workload.layout(top / "workspace")
-        with Recorder(top / "workspace", top / "home", mode) as recorder:
+        with Recorder(top / "workspace", top / "home", how) as recorder, busy(loads):
             session, began_s = play(workload, top)
             log = recorder.log()
             whole = session.truth()

@@ -22,12 +22,15 @@ class RecorderError(Exception):
 class Recorder:
     """Initialises the workspace and records it as long as the context lasts.
 
-    ``home`` is a directory outside the workspace for everything that mlamd keeps elsewhere.
+    ``how`` are the options of ``mlamd start``. ``home`` is a directory outside the workspace for everything that
+    mlamd keeps elsewhere.
     """
 
-    def __init__(self, workspace: Path, home: Path, mode: str, *, patience_s: float = 60.0) -> None:
+    def __init__(
+        self, workspace: Path, home: Path, how: tuple[str, ...], *, patience_s: float = 60.0
+    ) -> None:
         self.workspace = workspace.resolve()
-        self._mode = mode
+        self._how = how
         self._patience_s = patience_s
         self._environment = {
             **os.environ,
@@ -41,7 +44,7 @@ class Recorder:
     def __enter__(self) -> Self:
         self._run("init", str(self.workspace), in_workspace=False)
         try:
-            self._run("start", "--mode", self._mode)
+            self._run("start", *self._how)
         except BaseException:
             self._stop()
             raise

@@ -16,7 +16,7 @@ pytestmark = [
 
 
 def shown(name: str, capsys: pytest.CaptureFixture[str]) -> Verdict:
-    verdict = judge(WORKLOADS[name], "watch")
+    verdict = judge(WORKLOADS[name], ("--mode", "watch", "--sensor", "inotify"))
     with capsys.disabled():
         print("", report.head(), report.line(verdict), *report.details(verdict), sep="\n")
     assert not verdict.comparison.violations
