@@ -54,11 +54,13 @@ class Intake:
         """Take in an open by a process that the sensor names; if it names no mode, what follows tells."""
         stat, at_ns, path = observation.stat, observation.at_ns, state.path
         if observation.reads is None and observation.writes is None:
-            emptied = observation.created or (stat is not None and stat.size_bytes == 0)
+            created = observation.created or state.maker == process
+            state.maker = None
+            emptied = created or (stat is not None and stat.size_bytes == 0)
             opened = Open(at_ns, stat, emptied, key=process, unsaid=True)
             state.opens.append(opened)
             self._pending.setdefault(process, []).append((state, opened))
-            if not (observation.created or observation.changed):
+            if not (created or observation.changed):
                 self._pass_on(Access("bind", path, at_ns, at_ns, stat, opened, process=process))
             return
         emptied = stat.size_bytes == 0 if stat is not None else not observation.reads
@@ -67,6 +69,12 @@ class Intake:
             state.opens.append(opened)
         if observation.reads and not opened.truncated:
             self._pass_on(Access("read", path, at_ns, at_ns, stat, opened, process=process))
+
+    def created(self, observation: seen.FileCreated) -> None:
+        """Take in that a file was made; the open that made it comes next."""
+        path = self._places.lineage(observation.path)
+        if path is not None:
+            self._versions.path(path).maker = observation.process
 
     def read(self, observation: seen.FileRead) -> None:
         """Take in that content was read; through an open of its own, or one that came from another process."""

@@ -157,6 +157,7 @@ class Judge:
         opened.image_ns = process.image_ns if process is not None else 0
         if access.stat is not None and not opened.truncated:
             opened.bound = self._version_at_open(state, access)
+            opened.intact = access.stat.same_content(state.stat)
 
     def _when(self, process: Process, opened: Open | None, at_ns: int) -> int:
         """Return a time by which the step is found: that of the program that opened, however its stamp lies.
@@ -270,7 +271,7 @@ class Judge:
         if not state.version or state.stat is None or stat is None or opened is None or opened.truncated:
             return False
         same_file = stat[:2] == state.stat[:2] and stat.size_bytes > 0
-        untouched = opened.bound == state.version
+        untouched = opened.bound == state.version and (opened.intact or not opened.unsaid)
         told = access.process is not None and not opened.unsaid
         return same_file and (told or opened.accessed or untouched)
 

@@ -54,6 +54,7 @@ class Attributor:
             seen.FileOpened: intake.opened,
             seen.FileModified: intake.modified,
             seen.FileRead: intake.read,
+            seen.FileCreated: intake.created,
             seen.FileTouched: intake.touched,
             seen.FileClosed: intake.closed,
             seen.FileMoved: intake.moved,

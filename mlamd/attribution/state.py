@@ -246,6 +246,8 @@ class Open:
     looked: bool = False
     """True if a look at the descriptors has told the mode."""
     closed: bool = False
+    intact: bool = False
+    """True if a look after the open found the content as it was before."""
 
 
 @dataclass(eq=False, slots=True)
@@ -272,6 +274,8 @@ class PathState:
     """Accesses that are held and not yet judged, and that are known to change what stands here."""
     hands: Actors = ()
     """Steps that have closed the file after writing while others still had it open."""
+    maker: ProcessKey | None = None
+    """Who made the file, until its open is seen."""
     recent: list[tuple[int, FileStat | None]] = field(default_factory=list)
     """The last few versions that stood here, the newest at the end."""
 

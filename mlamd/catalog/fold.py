@@ -226,7 +226,8 @@ def _writer_added(tables: Overlay, event: events.WriterAdded) -> None:
     if row is None or any(unpack_actor(packed)[0] == event.step for packed in row[_WRITERS]):
         return
     writers = [*row[_WRITERS], actor(event.step, event.grade)]
-    origin = Origin.WRITTEN if row[_ORIGIN] == Origin.FOUND else row[_ORIGIN]
+    seen = event.grade is Grade.OBSERVED and row[_ORIGIN] == Origin.EXISTING
+    origin = Origin.WRITTEN if seen or row[_ORIGIN] == Origin.FOUND else row[_ORIGIN]
     tables.put("versions", place, _changed(row, writers=writers, origin=int(origin)))
     tables.put("writes", key(event.step, event.version), b"")
 

@@ -98,7 +98,7 @@ class Feed:
 
     def _begin_own(self) -> socket.socket:
         mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        command = [sys.executable, "-m", "mlamd", "sensor", "--attached"]
+        command = [sys.executable, *os.environ.get("MLAMD_DEBUG_SENSOR", "-m mlamd").split(), "sensor", "--attached"]
         if os.environ.get("MLAMD_SENSOR_LIMITED"):
             command.append("--limited-queue")
         with its:

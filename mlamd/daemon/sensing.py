@@ -30,6 +30,7 @@ from mlamd.sensors.capture import Batch, Capture, wall_clock
 from mlamd.sensors.directories import Directories
 from mlamd.sensors.executions import Executions, Known
 from mlamd.sensors.frames import Splitter
+from mlamd.sensors.looker import Looker
 from mlamd.sensors.subscription import Access, Subscription
 
 log = logging.getLogger("mlamd")
@@ -62,8 +63,9 @@ class Sensor:
         if lacking:
             raise UnavailableError(f"exact capture needs {lacking}")
         self._clients: dict[int, Client] = {}
-        self._executions = Executions(ProcFs(), self._wanted, wall_clock())
         self._table = ProcFs()
+        self._looker = Looker()
+        self._executions = Executions(self._table, self._looker.image, self._wanted, wall_clock())
         self._handles = Handles()
         self._masks: dict[int, int] = {}
         try:
@@ -240,6 +242,14 @@ class Sensor:
         """End; to be called from the sensor's own thread."""
         self._capture.stop()
 
+    def close(self) -> None:
+        """Give back what the system lent."""
+        self._looker.close()
+        self._group.close()
+        self._connector.close()
+        if self._accounts is not None:
+            self._accounts.close()
+
 
 def peer_uid(connection: socket.socket) -> int:
     """Return the user at the other end of a Unix socket, as the kernel says (``SO_PEERCRED``, unix(7))."""
@@ -258,4 +268,7 @@ def run_attached(connection: socket.socket, *, limited: bool = False) -> None:
     sensor.attach(connection, -1)
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, -10)
-    sensor.run()
+    try:
+        sensor.run()
+    finally:
+        sensor.close()

@@ -76,12 +76,6 @@ class Connector:
             self._socket.close()
             raise
         self.descriptor = self._socket.fileno()
-        self._lost = False
-
-    @property
-    def lost(self) -> bool:
-        """True if the next ``read`` will raise."""
-        return self._lost
 
     def _ask(self, body: bytes) -> None:
         message = _CN_HEADER.pack(_CN_IDX_PROC, _CN_VAL_PROC, 0, 0, len(body), 0) + body
@@ -104,26 +98,34 @@ class Connector:
                 return
         raise OSError(errno.EOPNOTSUPP, "the kernel's process connector does not answer")
 
-    def read(self) -> list[ProcessEvent]:
-        """Return what has happened since the last call; raises ``QueueFullError`` once after a loss."""
-        if self._lost:
-            self._lost = False
-            raise QueueFullError
-        found: list[ProcessEvent] = []
-        receive = self._socket.recv
+    def one(self) -> ProcessEvent | None:
+        """Return the next event, None if there is none; raises ``QueueFullError`` after a loss."""
         while True:
             try:
-                data = receive(4096)
+                data = self._socket.recv(4096)
             except BlockingIOError:
-                return found
+                return None
             except OSError as error:
-                if error.errno != errno.ENOBUFS:
-                    raise
-                self._lost = True
-                continue
+                if error.errno == errno.ENOBUFS:
+                    raise QueueFullError from error
+                raise
             event = parse(data)
             if event is not None:
-                found.append(event)
+                return event
+
+    def read(self) -> tuple[list[ProcessEvent], bool]:
+        """Return what has happened since the last call, and whether events were lost."""
+        found: list[ProcessEvent] = []
+        lost = False
+        while True:
+            try:
+                event = self.one()
+            except QueueFullError:
+                lost = True
+                continue
+            if event is None:
+                return found, lost
+            found.append(event)
 
     def close(self) -> None:
         """End the subscription."""

@@ -4,7 +4,6 @@ import os
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -92,37 +91,6 @@ class ProcFs:
             argv=tuple(_text(word) for word in argv.rstrip(b"\0").split(b"\0")) if argv else (),
             cwd=_link(f"{base}/cwd"),
             executable=_link(f"{base}/exe").removesuffix(" (deleted)"),
-        )
-
-    def image(self, pid: int, before: ProcessFacts) -> ProcessFacts | None:
-        """Look at the program that a known process has just begun, what is gone first at first.
-
-        None if its command line cannot be read any more: it has ended. What else cannot be read is as before.
-        """
-        base = f"{self._root}/{pid}"
-        try:
-            argv = read(f"{base}/cmdline")
-        except OSError:
-            return None
-        if not argv:
-            return None
-        executable, cwd = _link(f"{base}/exe"), _link(f"{base}/cwd")
-        found = self._stat(pid)
-        try:
-            uid = os.stat(base).st_uid
-        except OSError:
-            uid = before.uid
-        name, fields = found if found is not None else ("", None)
-        return replace(
-            before,
-            group=before.group if fields is None else int(fields[2]),
-            session=before.session if fields is None else int(fields[3]),
-            terminal=before.terminal if fields is None else int(fields[4]),
-            uid=uid,
-            name=name,
-            argv=tuple(_text(word) for word in argv.rstrip(b"\0").split(b"\0")),
-            cwd=cwd or before.cwd,
-            executable=executable.removesuffix(" (deleted)"),
         )
 
     def threads(self, pid: int) -> int:
@@ -245,6 +213,31 @@ class ProcFs:
     def close(self) -> None:
         """Close the pidfds."""
         self._exits.close()
+
+
+def look_at_image(pid: int) -> list[object] | None:
+    """Look at the program that a process has just begun; what is gone first is read first.
+
+    Returns command line, executable and directory (bytes), uid, name, group, session and terminal, None in the place
+    of what could not be read; None if the command line is gone already.
+    """
+    base = f"/proc/{pid}"
+    try:
+        argv = read(f"{base}/cmdline")
+    except OSError:
+        return None
+    if not argv:
+        return None
+    executable = os.fsencode(_link(f"{base}/exe").removesuffix(" (deleted)"))
+    cwd = os.fsencode(_link(f"{base}/cwd"))
+    try:
+        uid = os.stat(base).st_uid
+        data = read(f"{base}/stat")
+    except OSError:
+        return [argv, executable, cwd, None, None, None, None, None]
+    open_, close = data.find(b"("), data.rfind(b")")
+    fields = data[close + 2 :].split(b" ", 6)
+    return [argv, executable, cwd, uid, _text(data[open_ + 1 : close]), *(int(field) for field in fields[2:5])]
 
 
 _CONTAINER = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:/|$)|/(?:lxc(?:\.payload)?[./]|machine-)([^/]+?)(?:\.scope)?(?:/|$)")

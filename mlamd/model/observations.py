@@ -58,6 +58,15 @@ class FileRead:
 
 
 @dataclass(frozen=True, slots=True)
+class FileCreated:
+    """A process made a file; it will be seen to open it."""
+
+    at_ns: int
+    path: bytes
+    process: ProcessKey
+
+
+@dataclass(frozen=True, slots=True)
 class FileTouched:
     """Attributes of a file were changed, and not its content: times, mode, owner, number of links."""
 
@@ -248,6 +257,7 @@ Observation = (
     FileOpened
     | FileModified
     | FileRead
+    | FileCreated
     | FileTouched
     | FileClosed
     | FileMoved

@@ -6,14 +6,13 @@ read finds happened between two known times. Events of the file queue and of pro
 ``Subscription``, which gets both.
 """
 
-import os
 import select
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mlamd.host import fanotify
-from mlamd.host.connector import Connector, Kind, QueueFullError
+from mlamd.host.connector import Connector, Kind
 from mlamd.host.fanotify import Raw
 from mlamd.host.taskstats import TaskStats
 from mlamd.sensors.executions import Change, Executions
@@ -134,24 +133,26 @@ class Capture:
 
     def _processes(self) -> None:
         """Take in what processes did, at once: what is to be seen of a short one is gone soon."""
-        try:
-            events = self._connector.read()
-        except QueueFullError:
-            self._lost.append(("process-overflow", "the kernel's queue of process events was full"))
-            now_ns = time.time_ns()
-            for known in self._executions.survey():
-                self._changes.append(Change(Kind.FORK, now_ns, known, known.facts))
-            self._changes += self._executions.vanished(now_ns)
-            return
+        events, lost = self._connector.read()
         for event in events:
             if event.kind == Kind.EXIT and self._accounts is not None:
                 self._executions.spent(self._accounts.read())
             change = self._executions.take(event)
             if change is not None:
                 self._changes.append(change)
+        if lost:
+            self._survey()
         if self._accounts is not None and self._accounts.lost > self._lost_accounts:
             self._lost_accounts = self._accounts.lost
             self._lost.append(("accounts-overflow", "the kernel's queue of process accounts was full"))
+
+    def _survey(self) -> None:
+        """Look at everybody, after process events were lost."""
+        self._lost.append(("process-overflow", "the kernel's queue of process events was full"))
+        now_ns = time.time_ns()
+        for known in self._executions.survey():
+            self._changes.append(Change(Kind.FORK, now_ns, known, known.facts))
+        self._changes += self._executions.vanished(now_ns)
 
 
 def wall_clock() -> Callable[[int], int]:
@@ -162,7 +163,3 @@ def wall_clock() -> Callable[[int], int]:
 
     return wall_ns
 
-
-def own_pids() -> set[int]:
-    """Return the processes whose doings are ours and never reported."""
-    return {os.getpid()}

@@ -78,8 +78,11 @@ class DeedTranslator:
     def _file(self, deed: Deed) -> Iterator[seen.Observation]:
         mask = deed.mask
         stat = self._files.stat(deed.path) if mask & _LOOKED_AT else None
-        if mask & CREATE and not mask & _OPENED and stat is not None and stat.links > 1:
-            yield seen.FileLinked(deed.at_ns, deed.path, stat, deed.process)
+        if mask & CREATE and not mask & _OPENED:
+            if stat is not None and stat.links > 1:
+                yield seen.FileLinked(deed.at_ns, deed.path, stat, deed.process)
+            else:
+                yield seen.FileCreated(deed.at_ns, deed.path, deed.process)
         both = mask & CLOSE_NOWRITE and mask & CLOSE_WRITE
         reading = mask & ~(MODIFY | CLOSE_WRITE | CREATE)
         writing = mask & ~(ACCESS | CLOSE_NOWRITE | OPEN_EXEC)

@@ -28,8 +28,6 @@ class Table(Protocol):
 
     def look(self, pid: int) -> ProcessFacts | None: ...
 
-    def image(self, pid: int, before: ProcessFacts) -> ProcessFacts | None: ...
-
     def held(self, pid: int) -> Held | None: ...
 
     def threads(self, pid: int) -> int: ...
@@ -77,7 +75,7 @@ class Usage:
 class Known:
     """A process. ``facts`` are those of its newest image."""
 
-    __slots__ = ("code", "complete", "ended_ns", "facts", "looked", "parent", "threads", "usage")
+    __slots__ = ("code", "complete", "ended_ns", "facts", "forked", "looked", "parent", "threads", "usage")
 
     def __init__(self, facts: ProcessFacts, parent: "Known | None", threads: int, *, looked: bool) -> None:
         self.facts = facts
@@ -85,6 +83,8 @@ class Known:
         self.threads = threads
         self.looked = looked
         """False for one that has only forked, and was never looked at itself."""
+        self.forked = False
+        """True if the kernel told of the fork that made it."""
         self.complete = True
         """False if its image could not be looked at in time."""
         self.code: int | None = None
@@ -109,11 +109,22 @@ class Change:
     done: bool = False
 
 
+Look = Callable[[ProcessEvent, ProcessFacts], ProcessFacts | None]
+"""Returns the facts of the program that an exec has begun, given those from before; None if it was too late."""
+
+
 class Executions:
     """The book of processes; ``wanted`` says of whom the descriptors are worth a look."""
 
-    def __init__(self, table: Table, wanted: Callable[[Known, ProcessFacts], bool], wall_ns: Callable[[int], int]) -> None:
+    def __init__(
+        self,
+        table: Table,
+        look: Look,
+        wanted: Callable[[Known, ProcessFacts], bool],
+        wall_ns: Callable[[int], int],
+    ) -> None:
         self._table = table
+        self._look = look
         self._wanted = wanted
         self._wall_ns = wall_ns
         self._known: dict[int, Known] = {}
@@ -174,6 +185,10 @@ class Executions:
             if known is not None:
                 known.threads += 1
             return None
+        known = self._known.get(event.process)
+        if known is not None and not known.ended_ns and not known.forked:
+            known.forked = True
+            return None
         parent = self.of(event.parent)
         at_ns = self._wall_ns(event.monotonic_ns)
         if parent is None:
@@ -189,6 +204,7 @@ class Executions:
             own=False,
         )
         known = self._known[event.process] = Known(facts, parent, 1, looked=False)
+        known.forked = True
         if facts.terminal and self._wanted(known, facts):
             self.look_again(known)
         return Change(Kind.FORK, at_ns, known, known.facts)
@@ -203,7 +219,7 @@ class Executions:
     def _exec(self, event: ProcessEvent) -> Change | None:
         pid = event.process
         known = self._known.get(pid)
-        seen = self._table.image(pid, known.facts) if known is not None else None
+        seen = self._look(event, known.facts) if known is not None else None
         at_ns = self._wall_ns(event.monotonic_ns)
         if known is None:
             known = self._met(pid)
