@@ -120,6 +120,18 @@ class Story:
         self.events.append(gap)
         return self._gaps
 
+    def use(self, step: int, at: int, *, block_delay_ns: int | None = None) -> None:
+        """Account for 3 s of processor time."""
+        self.events.append(
+            events.Used(step, at * S, 2, 2_000_000, 1_000_000, 3_000_000, 10, 20, block_delay_ns)
+        )
+
+    def sample(
+        self, run: int, at: int, *, user_us: int = 1_000_000, pss_bytes: int | None = 3_000_000
+    ) -> None:
+        """Sample the second before ``at``, in which 1.5 s of processor time were used."""
+        self.events.append(events.Sampled(run, at * S, S, 2, 4, user_us, 500_000, 4_000_000, pss_bytes, 1, 2))
+
     def tell(self, store: Path, *, folded: int | None = None) -> None:
         """Store the events, the first ``folded`` of them (default: all) in the catalog too."""
         catalog = Catalog(store, write=True)

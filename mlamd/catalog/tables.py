@@ -85,6 +85,11 @@ def sample_key(run: int, at_ns: int) -> bytes:
     return key(run) + at_ns.to_bytes(8, "big")
 
 
+def sampled_ns(data: bytes) -> int:
+    """Return the time in a key of ``samples``."""
+    return int.from_bytes(data[NUMBER_BYTES:], "big")
+
+
 def number(data: bytes, index: int = 0) -> int:
     """Return the number at a place of a key."""
     return int.from_bytes(data[index * NUMBER_BYTES : (index + 1) * NUMBER_BYTES], "big")

@@ -22,6 +22,7 @@ COMMANDS = {
     "why": "Say in a few lines what made a file.",
     "uses": "Say what depends on a file.",
     "diff": "Compare two runs.",
+    "resources": "Show what a run used: processor, memory, storage.",
     "verify": "Check the store; rebuild its tables.",
     "sensor": "Serve exact capture to the users of this machine (system service).",
     "demo": "Record a small real project, and show what is known of it.",

@@ -4,9 +4,11 @@ import click
 
 from mlamd.cli import document, text
 from mlamd.cli.answer import Question, json_option, question
+from mlamd.cli.resources import brief
 from mlamd.lineage.gaps import of_runs
 from mlamd.lineage.inputs import Used, inputs, outputs
 from mlamd.lineage.names import resolve_run
+from mlamd.lineage.resources import resources
 from mlamd.model.derived import Run
 
 
@@ -41,6 +43,9 @@ def _print(asked: Question, run: Run, used: list[Used], made: list[Used]) -> Non
     text.say(f"status     {text.status(run)}")
     text.say(f"started    {text.when(run.started_ns)}")
     text.say(f"took       {text.duration(run.started_ns, run.ended_ns)}")
+    spent = brief(resources(asked.view, run))
+    if spent:
+        text.say(f"used       {spent}")
     _files("read", used)
     _files("wrote", made)
     steps = asked.view.steps_of(run.number)

@@ -6,8 +6,19 @@ from typing import Any
 from mlamd.catalog.memory import find_name, path_row
 from mlamd.catalog.overlay import Overlay
 from mlamd.catalog.state import watermark
-from mlamd.catalog.tables import key, number, unpack_actor
-from mlamd.model.derived import EarlierName, FileVersion, Flow, KnownGap, Reading, Run, Step, Writer
+from mlamd.catalog.tables import key, number, sampled_ns, unpack_actor
+from mlamd.model.derived import (
+    EarlierName,
+    FileVersion,
+    Flow,
+    KnownGap,
+    Reading,
+    Run,
+    Sample,
+    Step,
+    Usage,
+    Writer,
+)
 from mlamd.model.evidence import Grade, Origin, Via
 
 EXPERIMENTS = frozenset({"job", "notebook"})
@@ -123,6 +134,23 @@ class View:
     def _word(self, name: int) -> str:
         words = self.words(name) if name else ()
         return words[0] if words else ""
+
+    def process_of(self, step: int) -> tuple[str, int, int]:
+        """Return boot, pid and start time of a step's process; raises ``KeyError``."""
+        row = self.tables.get("steps", key(step))
+        if row is None:
+            raise KeyError(step)
+        return row[2], row[3], row[4]
+
+    def usage(self, step: int) -> Usage | None:
+        """Return what the ended processes of a step used, None where that is not known."""
+        row = self.tables.get("usage", key(step))
+        return None if row is None else Usage(step, *row)
+
+    def samples(self, run: int) -> Iterator[Sample]:
+        """Yield the samples of a run, oldest first."""
+        for place, row in self.tables.prefixed("samples", key(run)):
+            yield Sample(sampled_ns(place), *row)
 
     # --- versions ----------------------------------------------------------------------------
 

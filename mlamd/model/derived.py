@@ -136,3 +136,34 @@ class KnownGap:
     reason: str
     detail: str
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the processes of a step that had ended at ``at_ns`` had used; units as in ``events.Used``."""
+
+    step: int
+    at_ns: int
+    processes: int
+    user_us: int
+    system_us: int
+    peak_rss_bytes: int
+    read_bytes: int
+    written_bytes: int
+    block_delay_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the living processes of a run used in ``span_ns`` until ``at_ns``; as in ``events.Sampled``."""
+
+    at_ns: int
+    span_ns: int
+    processes: int
+    threads: int
+    user_us: int
+    system_us: int
+    rss_bytes: int
+    pss_bytes: int | None
+    read_bytes: int
+    written_bytes: int

@@ -20,6 +20,7 @@ _LEAST_COST_RATIO = 250
 """A look that takes a millisecond of processor time is followed by none for 250."""
 _PSS_COST_RATIO = 1000
 _PSS_EVERY_NS = 10 * S
+_GROWN = 1.05
 
 
 def look_every_ns(age_ns: int) -> int:
@@ -106,7 +107,7 @@ class _Watched:
         self._last_ns = self._reported_ns = run.started_ns
         self._before: dict[ProcessKey, ProcessUsage] = {}
         self._debts: dict[ProcessKey, tuple[int, int, int, int]] = {}
-        self._pss_due_ns = 0
+        self._pss_ns = self._pss_rest_ns = self._pss_rss_bytes = 0
 
     def look(self, host: UsageHost, run: LivingRun, now_ns: int) -> RunSampled | None:
         """Look at all processes; return what is to be reported, if anything is."""
@@ -141,14 +142,20 @@ class _Watched:
         report, self.pending, self._reported_ns = self.pending, None, now_ns
         return report
 
-    def _pss(self, host: UsageHost, looks: Iterable[ProcessKey], now_ns: int) -> int | None:
-        """Add up the proportional sizes if it is time for that; None if it is not, or one is not known."""
-        if now_ns < self._pss_due_ns:
+    def _pss(self, host: UsageHost, looks: dict[ProcessKey, ProcessUsage], now_ns: int) -> int | None:
+        """Add up the proportional sizes; None if it is not time for that, or one is not known.
+
+        It is time when memory has grown, else every 10 s, but never at more than 0.1 % of a processor.
+        """
+        rss_bytes = sum(usage.rss_bytes for usage in looks.values())
+        grown = rss_bytes > _GROWN * self._pss_rss_bytes
+        if now_ns < self._pss_rest_ns or not (grown or now_ns >= self._pss_ns + _PSS_EVERY_NS):
             return None
+        self._pss_ns, self._pss_rss_bytes = now_ns, rss_bytes
         spent_ns = host.spent_ns()
         sizes = [host.pss(key) for key in looks]
         spent_ns = host.spent_ns() - spent_ns
-        self._pss_due_ns = now_ns + max(_PSS_EVERY_NS, _PSS_COST_RATIO * spent_ns)
+        self._pss_rest_ns = now_ns + _PSS_COST_RATIO * spent_ns
         known = [size for size in sizes if size is not None]
         return sum(known) if len(known) == len(sizes) else None
 

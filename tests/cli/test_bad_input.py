@@ -20,6 +20,7 @@ QUESTIONS = [
     ["why", "model"],
     ["uses", "model"],
     ["diff", "@-1", "@-2"],
+    ["resources", "@-1"],
     ["status"],
     ["verify"],
     ["stop"],

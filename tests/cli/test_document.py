@@ -25,6 +25,7 @@ QUESTIONS = {
     "why": [["why", "model"], ["why", "train.log"], ["why", _ODD], ["why", "notes"]],
     "uses": [["uses", "clean.csv"], ["uses", _ODD]],
     "diff": [["diff", "@-2", "@-1"], ["diff", "@-3", "@-2"]],
+    "resources": [["resources", "@-1"], ["resources", "aaaa000000000001"]],
     "status": [["status"]],
     "verify": [["verify"]],
 }

@@ -188,6 +188,18 @@ def test_process_that_cannot_be_looked_at():
     assert watching.sampler.sample([run, nobody], BEGAN + S) == []
 
 
+def test_pss_is_looked_at_again_when_memory_grows():
+    watching = Watching()
+    job = watching.host.start()
+    for size in (1000, 1010, 2000, 2000):
+        job.rss_bytes = size
+        watching.look()
+    for _ in range(10):
+        watching.look()
+    looked = [number for number, sample in enumerate(watching.made) if sample.pss_bytes is not None]
+    assert looked == [0, 2, 12]
+
+
 def test_pss_is_unknown_if_that_of_one_process_is():
     watching = Watching()
     watching.host.start()

@@ -1,0 +1,27 @@
+"""Small charts of Unicode block characters."""
+
+from collections.abc import Sequence
+
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+MISSING = "·"
+"""Stands where nothing is known."""
+
+
+def rows(values: Sequence[float | None], height: int = 3) -> list[str]:
+    """Return the lines of a bar chart, the highest first; the largest value fills the height.
+
+    What is known to be nothing still has the lowest block, so that it differs from what is not known.
+    """
+    top = max((value for value in values if value is not None), default=0.0)
+    bars = [None if value is None else _eighths(value, top, height) for value in values]
+    return ["".join(_cell(bar, place) for bar in bars) for place in reversed(range(height))]
+
+
+def _eighths(value: float, top: float, height: int) -> int:
+    return max(1, round(8 * height * value / top)) if top > 0 else 1
+
+
+def _cell(bar: int | None, place: int) -> str:
+    if bar is None:
+        return MISSING if place == 0 else " "
+    return _BLOCKS[min(8, max(0, bar - 8 * place))]
