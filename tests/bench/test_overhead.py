@@ -63,9 +63,10 @@ def test_mlamd_that_was_not_measured_fails() -> None:
     assert not report.passed(results)
 
 
-def test_gaps_are_shown() -> None:
+def test_gaps_and_noise_are_shown() -> None:
     trial = Trial(1.0, 0, 0.1, 7, ("overflow: the queue was full",), "events were lost")
     assert report.remarks(measured(trial), "work") == [
+        "  NOISY: the bare trials are up to 1.3 times apart",
         "  NOT VALID, mlamd, round 1: events were lost",
         "  gap, mlamd, round 1: overflow: the queue was full",
     ]

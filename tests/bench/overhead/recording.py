@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -73,13 +74,12 @@ class Recorder:
         return False
 
     def gaps(self) -> tuple[str, ...]:
-        """Return what it says that it may have missed."""
+        """Return what it says that it may have missed; gaps that say the same are one line."""
         shown = subprocess.check_output(_mlamd(self.directory, "status", "--json"), env=_environment())
-        return tuple(
-            f"{gap['reason']}: {gap['detail'] or 'no detail'} (in {gap['scope'] or 'everything'},"
-            f" {gap['count']} times)"
-            for gap in json.loads(shown)["gaps"]
-        )
+        times: Counter[str] = Counter()
+        for gap in json.loads(shown)["gaps"]:
+            times[f"{gap['reason']}: {gap['detail'] or 'no detail'}"] += gap["count"]
+        return tuple(f"{gap} ({count} times)" for gap, count in times.items())
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from tests.bench.overhead.ways import Trial
 
 MEAN_BAR = 1.05
 ROW_BAR = 1.20
+NOISY = 1.3
 JUDGED = "mlamd"
 
 
@@ -74,8 +75,12 @@ def means(results: Results) -> list[Figure]:
 
 
 def remarks(results: Results, workload: str) -> list[str]:
-    """Return what the recorder says that it missed, and which trials prove nothing."""
-    said = [f"  NOT MEASURED, {way}: {why}" for way, why in results.failed.get(workload, {}).items()]
+    """Return which trials prove nothing and why, and what the recorder says that it missed."""
+    bare = [trial.seconds for trial in results.trials[workload]["bare"]]
+    said = []
+    if max(bare) > NOISY * min(bare):
+        said.append(f"  NOISY: the bare trials are up to {max(bare) / min(bare):.1f} times apart")
+    said += [f"  NOT MEASURED, {way}: {why}" for way, why in results.failed.get(workload, {}).items()]
     for way, trials in results.trials[workload].items():
         for number, trial in enumerate(trials, 1):
             if trial.trouble:
