@@ -14,6 +14,7 @@ class Figure:
     ratio: float | None = None
     bar: float | None = None
     at_most: bool = True
+    note: str = ""
 
     @property
     def reached(self) -> bool:
@@ -32,6 +33,8 @@ class Figure:
             text += (
                 f"  (bar {'<=' if self.at_most else '>='} {self.bar:g}: {'yes' if self.reached else 'NO'})"
             )
+        if self.note:
+            text += f"  [{self.note}]"
         return text.rstrip()
 
 

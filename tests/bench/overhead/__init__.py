@@ -1,0 +1,1 @@
+"""What recording costs a workload, beside what tracing it costs."""

@@ -1,0 +1,186 @@
+"""The ways to run a workload: bare, traced, recorded."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.overhead import recording
+from tests.bench.overhead.tools import StepError, Tools, do
+
+MOST_S = 900
+TRACED = "trace=file,desc,process"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One run of a workload.
+
+    ``seconds`` is the workload's own time, ``around_s`` what its tracer needed before and after it.
+    ``cpu_s`` is the processor time of the recorder and its helpers until they had caught up, ``found``
+    how many events or processes were recorded, ``gaps`` what the recorder says that it missed, and
+    ``trouble`` why the trial proves nothing.
+    """
+
+    seconds: float
+    around_s: float
+    cpu_s: float | None = None
+    found: int | None = None
+    gaps: tuple[str, ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A script to be run once in a directory that is ready for it."""
+
+    script: str
+    directory: Path
+    environment: dict[str, str]
+    least_events: int
+
+
+class Bare:
+    """Nobody looks."""
+
+    name = "bare"
+
+    def __init__(self, tools: Tools) -> None:
+        self.tools = tools
+
+    def check(self) -> None:
+        """Raise ``StepError`` if this way cannot be gone here."""
+        self.tools.compiled("stopwatch")
+
+    def run(self, task: Task) -> Trial:
+        """Run the task; raises ``StepError`` if it fails."""
+        return Trial(*timed(self.tools, task, []))
+
+
+class Strace:
+    """Every system call that a tracer of provenance needs, formatted and thrown away."""
+
+    name = "strace"
+
+    def __init__(self, tools: Tools) -> None:
+        self.tools = tools
+        self.before = ["strace", "-f", "-qq", "-e", TRACED, "-o", "/dev/null"]
+
+    def check(self) -> None:
+        do("strace", [*self.before, "true"], self.tools.environment)
+
+    def run(self, task: Task) -> Trial:
+        return Trial(*timed(self.tools, task, self.before))
+
+
+class ReproZip:
+    """``reprozip trace``, without what it does with the trace afterwards."""
+
+    name = "reprozip"
+
+    def __init__(self, tools: Tools) -> None:
+        self.tools = tools
+        self.trace = tools.work / "reprozip-trace"
+
+    def _before(self) -> list[str]:
+        program = self.tools.virtual("reprozip", ("reprozip",)) / "reprozip"
+        flags = ["--dont-identify-packages", "--dont-find-inputs-outputs"]
+        return [str(program), "trace", "-w", "-d", str(self.trace), *flags]
+
+    def check(self) -> None:
+        do("a first `reprozip trace true`", [*self._before(), "true"], self.tools.environment)
+        shutil.rmtree(self.trace)
+
+    def run(self, task: Task) -> Trial:
+        before = self._before()
+        try:
+            seconds, around_s = timed(self.tools, task, before)
+            return Trial(seconds, around_s, found=self._processes())
+        finally:
+            shutil.rmtree(self.trace, ignore_errors=True)
+
+    def _processes(self) -> int:
+        database = sqlite3.connect(self.trace / "trace.sqlite3")
+        try:
+            return int(database.execute("SELECT count(*) FROM processes").fetchone()[0])
+        finally:
+            database.close()
+
+
+class Recorded:
+    """A recorder that was started before the workload, as a user would have it."""
+
+    name = "mlamd"
+
+    def __init__(self, tools: Tools, sensor: str) -> None:
+        self.tools = tools
+        self.sensor = sensor
+
+    def check(self) -> None:
+        place = self.tools.work / "first"
+        place.mkdir()
+        try:
+            with recording.recorded(place, self.sensor):
+                pass
+        finally:
+            shutil.rmtree(place)
+
+    def run(self, task: Task) -> Trial:
+        with recording.recorded(task.directory, self.sensor) as recorder:
+            before = recorder.reading()
+            seconds, around_s = timed(self.tools, task, [])
+            trouble = "" if recorder.caught_up() else "the recorder did not catch up"
+            used = recorder.reading().since(before)
+            gaps = recorder.gaps()
+        if not trouble and used.events < task.least_events:
+            trouble = f"only {used.events} events, {task.least_events} or more are plausible"
+        if not trouble and any(gap.startswith(recording.LOST) for gap in gaps):
+            trouble = "events were lost"
+        return Trial(seconds, around_s, used.cpu_s, used.events, gaps, trouble)
+
+
+Way = Bare | Strace | ReproZip | Recorded
+MAKERS: dict[str, Callable[[Tools, str], Way]] = {
+    "bare": lambda tools, _: Bare(tools),
+    "strace": lambda tools, _: Strace(tools),
+    "reprozip": lambda tools, _: ReproZip(tools),
+    "mlamd": Recorded,
+}
+
+
+def timed(tools: Tools, task: Task, before: list[str]) -> tuple[float, float]:
+    """Run a task behind the words ``before``; return its own seconds, and those around it.
+
+    Raises ``StepError`` if it fails.
+    """
+    out = tools.work / "took"
+    out.unlink(missing_ok=True)
+    command = [*before, str(tools.compiled("stopwatch")), str(out), "sh", "-e", "-c", task.script]
+    began = time.perf_counter()
+    with subprocess.Popen(
+        command,
+        cwd=task.directory,
+        env=task.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    ) as process:
+        try:
+            _, said = process.communicate(timeout=MOST_S)
+        except BaseException as error:
+            os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise StepError(f"not done after {MOST_S} s") from error
+            raise
+    whole = time.perf_counter() - began
+    if process.returncode or not out.exists():
+        raise StepError(f"it ended with status {process.returncode}: {said.strip()[-300:]}")
+    seconds = int(out.read_text(encoding="ascii")) / 1e9
+    return seconds, whole - seconds
