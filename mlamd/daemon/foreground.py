@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import trio
 
@@ -17,6 +18,8 @@ from mlamd.workspace import Workspace
 
 log = logging.getLogger("mlamd")
 _LOG_BYTES = 4 << 20
+_NICE = 5
+"""The user's own work comes first; the sensor, which must not be late, does not wait for us."""
 _SWITCH_S = 0.0005
 """How long the sensors' threads wait for the interpreter at most: their stamps are only as good as that."""
 
@@ -72,6 +75,8 @@ def record(workspace: Workspace, on_ready: Callable[[str], None], sensor: str | 
     os.chdir("/")
     recorder = Recorder(workspace, sensor=sensor)
     sys.setswitchinterval(_SWITCH_S)
+    with suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     try:
         trio.run(_record, recorder, on_ready)
     except BaseExceptionGroup as group:

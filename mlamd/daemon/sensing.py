@@ -266,8 +266,6 @@ def run_attached(connection: socket.socket, *, limited: bool = False) -> None:
         return
     sensor.ends_alone = True
     sensor.attach(connection, -1)
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, -10)
     try:
         sensor.run()
     finally:

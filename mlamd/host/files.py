@@ -2,6 +2,7 @@
 
 import os
 import stat as modes
+import time
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -11,6 +12,9 @@ from mlamd.model.files import FileStat
 from mlamd.model.observations import SourceMark
 
 _CHUNK_BYTES = 1 << 20
+_GENTLE_AFTER_BYTES = 16 << 20
+_GENTLY_S = 0.002
+"""A large file is read at some 400 MB/s at most: at full speed we would take the memory's bandwidth from others."""
 
 
 class Digests(NamedTuple):
@@ -160,6 +164,8 @@ def _digests(descriptor: int, prefix_bytes: int) -> tuple[bytes, bytes | None]:
             return hasher.digest(), prefix
         hasher.update(chunk)
         done += len(chunk)
+        if done > _GENTLE_AFTER_BYTES:
+            time.sleep(_GENTLY_S)
         if done == prefix_bytes:
             prefix = hasher.digest()
 
