@@ -15,6 +15,7 @@ COMMANDS = {
     "start": "Begin to record, in the background.",
     "stop": "Store everything seen so far and stop recording.",
     "status": "Say whether and how the workspace is recorded.",
+    "doctor": "Look for what keeps the record from being complete.",
     "runs": "List the runs, newest first.",
     "show": "Show one run: command, inputs, outputs, steps.",
     "log": "Show what happened to a file, or in the whole workspace.",

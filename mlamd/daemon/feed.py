@@ -32,6 +32,11 @@ _GREETING_S = 60.0
 _MOST_RETRIES = 5
 
 
+def service_socket() -> Path:
+    """Return where the sensor service listens; ``MLAMD_SENSOR_SOCKET`` names another place."""
+    return Path(os.environ.get("MLAMD_SENSOR_SOCKET") or SERVICE)
+
+
 class Feed:
     """Delivers what the sensor tells to the inbox; ``service`` is the socket of the system service, or None.
 
@@ -98,8 +103,8 @@ class Feed:
 
     def _begin_own(self) -> socket.socket:
         mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        command = [sys.executable, *os.environ.get("MLAMD_DEBUG_SENSOR", "-m mlamd").split(), "sensor", "--attached"]
-        if os.environ.get("MLAMD_SENSOR_LIMITED"):
+        command = [sys.executable, "-m", "mlamd", "sensor", "--attached"]
+        if os.environ.get("MLAMD_SENSOR_QUEUE") == "limited":
             command.append("--limited-queue")
         with its:
             self._process = subprocess.Popen(

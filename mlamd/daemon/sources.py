@@ -16,7 +16,7 @@ from typing import Protocol
 import trio
 
 from mlamd.attribution.bytecode import source_path
-from mlamd.daemon.feed import SERVICE, Feed
+from mlamd.daemon.feed import Feed, service_socket
 from mlamd.daemon.inbox import Inbox, Item
 from mlamd.errors import UnavailableError
 from mlamd.host.clock import Clock
@@ -362,7 +362,7 @@ def _exact(around: Surroundings, inbox: Inbox, *, forced: bool) -> Exact:
     lacking = missing()
     service = None
     if lacking:
-        service = Path(os.environ.get("MLAMD_SENSOR_SOCKET") or SERVICE)
+        service = service_socket()
         if not service.exists():
             raise UnavailableError(
                 f"exact capture needs {lacking}, or the sensor service (docs/how-to/exact-capture.md)"
