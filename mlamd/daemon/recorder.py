@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,6 +107,10 @@ class Recorder:
         self.session = uuid.uuid4().hex
         self.mode = "watch"
         self._stopping = trio.Event()
+        self._taken: deque[Item] = deque()
+        """What was taken out of the inbox, and not taken in yet: a drain may be cancelled half-way."""
+        self._rescan_ns = 0
+        self._complete = True
         self._settled_ns = 0
         self._polled = trio.Event()
         self._looked_ns = 0
@@ -204,14 +209,22 @@ class Recorder:
         known = [(self.attributor.places.absolute(path), stat) for path, stat in self._memory.known()]
         return list(scan.changes(self._roots, known, self._skip, since_ns, self._clock.now_ns()))
 
-    def stop(self) -> None:
-        """Ask the recorder to take in what it has seen, store it and end."""
+    def stop(self, *, complete: bool = True) -> None:
+        """Ask the recorder to take in what it has seen, store it and end.
+
+        ``complete`` says that the sensors are known to have nothing more.
+        """
+        self._complete = complete
         self._stopping.set()
 
     async def _end(self) -> None:
         with trio.CancelScope(shield=True):
             await self._drain(commit=False)
-            self.attributor.finish(self._clock.now_ns())
+            now_ns = self._clock.now_ns()
+            if not self._complete:
+                detail = "the recorder was stopped before it had taken in all that had happened"
+                self.attributor.observe(seen.Lost(now_ns, self._memory.clock(), b"", "stopped", detail))
+            self.attributor.finish(now_ns)
             self._collect(self.attributor.drain())
             self.writer.add(self.digester.given_up(final=True))
             self.writer.add([events.SessionEnded(self._clock.now_ns(), self.session, "stopped")])
@@ -293,34 +306,39 @@ class Recorder:
                 await self.writer.commit()
 
     async def _drain_alone(self) -> None:
-        items = self.inbox.take()
+        items = self._taken
+        items.extend(self.inbox.take())
         if len(items) > _MANY:
             self._trim = True
         elif self._trim:
             self._trim = False
             give_back_memory()
-        rescan_ns = 0
-        for place, item in enumerate(items, 1):
+        place = 0
+        while items:
+            place += 1
             if place % _SLICE == 0:
                 self._collect(self.attributor.drain())
                 if self.writer.waiting >= MOST_EVENTS:
                     await self.writer.commit()
                 await trio.lowlevel.checkpoint()
+            item = items.popleft()
             if isinstance(item, Signal | Deed):
-                rescan_ns = self._happened(item) or rescan_ns
+                self._rescan_ns = self._happened(item) or self._rescan_ns
             else:
                 self.attributor.observe(item)
                 if isinstance(item, seen.ProcessesPolled):
                     self._after_poll()
                 elif isinstance(item, seen.Lost) and item.reason in _RESCANNED:
-                    rescan_ns = item.from_ns
+                    self._rescan_ns = item.from_ns
         now_ns = self._clock.now_ns()
         for observation in self.sources.expire(now_ns):
             self.attributor.observe(observation)
         if self.sources.exact and now_ns - self._settled_ns > _SETTLE_EVERY_NS:
             self._settle(now_ns)
-        if rescan_ns:
-            await self._recover(rescan_ns)
+        if self._rescan_ns:
+            since_ns, self._rescan_ns = self._rescan_ns, 0
+            with trio.CancelScope(shield=True):
+                await self._recover(since_ns)
         self._collect(self.attributor.drain())
         self.writer.add(self.digester.take())
         self.writer.add(self.digester.given_up())
