@@ -65,7 +65,7 @@ async def _answer(recorder: Recorder, ready: trio.Event, stream: trio.SocketStre
 
 
 _PATIENCE = 4
-"""How many times it is waited for that everything has been taken in, before the recorder stops all the same."""
+"""How many times it is waited for that everything has been taken in, before a stop all the same."""
 
 
 async def stop(recorder: Recorder, ready: trio.Event) -> None:

@@ -74,7 +74,9 @@ class Sensor:
         except UnsupportedError as error:
             raise UnavailableError(f"exact capture is not possible here: {error}") from error
         except OSError as error:
-            raise UnavailableError(f"exact capture is not possible here: {error.strerror or error}") from error
+            raise UnavailableError(
+                f"exact capture is not possible here: {error.strerror or error}"
+            ) from error
         try:
             accounts: TaskStats | None = TaskStats()
         except OSError as error:
@@ -165,8 +167,16 @@ class Sensor:
         )
         subscription.own = {os.getpid(), *(int(pid) for pid in hello.get("own", ()))}
         directories.build()
-        welcome = {"protocol": frames.PROTOCOL, "version": __version__, "roots": [[root, why] for root, why in answers.items()]}
-        welcome |= {"accounts": self._accounts is not None, "directories": len(directories), "pid": os.getpid()}
+        welcome = {
+            "protocol": frames.PROTOCOL,
+            "version": __version__,
+            "roots": [[root, why] for root, why in answers.items()],
+        }
+        welcome |= {
+            "accounts": self._accounts is not None,
+            "directories": len(directories),
+            "pid": os.getpid(),
+        }
         client.outbox.put(frames.frame(welcome))
         self._capture.drain()
         client.subscription = subscription
@@ -199,7 +209,11 @@ class Sensor:
     # --- what happens ------------------------------------------------------------------------
 
     def _wanted(self, known: Known, facts: ProcessFacts) -> bool:
-        wanted = [client.subscription.wants(known, facts) for client in self._clients.values() if client.subscription]
+        wanted = [
+            client.subscription.wants(known, facts)
+            for client in self._clients.values()
+            if client.subscription
+        ]
         return any(wanted)
 
     def _take(self, batch: Batch) -> None:

@@ -93,7 +93,9 @@ class Group:
         if self._c.fanotify_mark(self.descriptor, _ADD | _FILESYSTEM, argument, -100, path) < 0:
             number = ctypes.get_errno()
             if number in _UNSUPPORTED:
-                raise UnsupportedError(f"its filesystem has no file handles for fanotify ({os.strerror(number)})")
+                raise UnsupportedError(
+                    f"its filesystem has no file handles for fanotify ({os.strerror(number)})"
+                )
             raise OSError(number, f"fanotify_mark: {os.strerror(number)}")
 
     def read(self, size_bytes: int = 1 << 16) -> bytes:

@@ -47,8 +47,30 @@ def is_network(path: Path, table: str | None = None) -> bool:
 
 
 _VIRTUAL = frozenset(
-    {"proc", "sysfs", "devpts", "cgroup", "cgroup2", "mqueue", "debugfs", "tracefs", "securityfs", "bpf", "pstore"}
-    | {"configfs", "fusectl", "hugetlbfs", "binfmt_misc", "autofs", "rpc_pipefs", "nsfs", "devtmpfs", "efivarfs"}
+    {
+        "proc",
+        "sysfs",
+        "devpts",
+        "cgroup",
+        "cgroup2",
+        "mqueue",
+        "debugfs",
+        "tracefs",
+        "securityfs",
+        "bpf",
+        "pstore",
+    }
+    | {
+        "configfs",
+        "fusectl",
+        "hugetlbfs",
+        "binfmt_misc",
+        "autofs",
+        "rpc_pipefs",
+        "nsfs",
+        "devtmpfs",
+        "efivarfs",
+    }
 )
 
 

@@ -218,8 +218,8 @@ class ProcFs:
 def look_at_image(pid: int) -> list[object] | None:
     """Look at the program that a process has just begun; what is gone first is read first.
 
-    Returns command line, executable and directory (bytes), uid, name, group, session and terminal, None in the place
-    of what could not be read; None if the command line is gone already.
+    Returns command line, executable and directory (bytes), uid, name, group, session and terminal, None in
+    the place of what could not be read; None if the command line is gone already.
     """
     base = f"/proc/{pid}"
     try:
@@ -237,14 +237,23 @@ def look_at_image(pid: int) -> list[object] | None:
         return [argv, executable, cwd, None, None, None, None, None]
     open_, close = data.find(b"("), data.rfind(b")")
     fields = data[close + 2 :].split(b" ", 6)
-    return [argv, executable, cwd, uid, _text(data[open_ + 1 : close]), *(int(field) for field in fields[2:5])]
+    return [
+        argv,
+        executable,
+        cwd,
+        uid,
+        _text(data[open_ + 1 : close]),
+        *(int(field) for field in fields[2:5]),
+    ]
 
 
-_CONTAINER = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:/|$)|/(?:lxc(?:\.payload)?[./]|machine-)([^/]+?)(?:\.scope)?(?:/|$)")
+_CONTAINER = re.compile(
+    r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:/|$)|/(?:lxc(?:\.payload)?[./]|machine-)([^/]+?)(?:\.scope)?(?:/|$)"
+)
 
 
 def cgroup_of(text: str) -> str:
-    """Return the control group in ``/proc/PID/cgroup``: the unified one, else that of systemd, else the longest.
+    """Return the control group in ``/proc/PID/cgroup``: the unified one, else systemd's, else the longest.
 
     Source: cgroups(7).
     """
@@ -253,7 +262,9 @@ def cgroup_of(text: str) -> str:
         _, names, path = line.split(":", 2)
         paths[names] = path
     unified = paths.get("", "/")
-    return unified if unified != "/" else paths.get("name=systemd") or max(paths.values(), key=len, default="/")
+    return (
+        unified if unified != "/" else paths.get("name=systemd") or max(paths.values(), key=len, default="/")
+    )
 
 
 def container_in(cgroup: str) -> str:

@@ -13,14 +13,23 @@ from mlamd.host.fanotify import Handles
 
 SKIPPED = frozenset(
     {b".git", b".hg", b".svn", b".jj", b".mlamd", b".ipynb_checkpoints", b"node_modules", b".venv", b"venv"}
-    | {b"site-packages", b"dist-packages", b".conda", b"conda-meta", b".tox", b".nox", b".pixi", b".virtualenvs"}
+    | {
+        b"site-packages",
+        b"dist-packages",
+        b".conda",
+        b"conda-meta",
+        b".tox",
+        b".nox",
+        b".pixi",
+        b".virtualenvs",
+    }
     | {b".mypy_cache", b".ruff_cache", b".pytest_cache", b".direnv"}
 )
 """Directories that are noise whatever a user says; the recorder leaves out what else is."""
 
 
 class Directories:
-    """The directories below some roots; ``on_filesystem`` is told of each device that is met for the first time."""
+    """The directories below some roots; ``on_filesystem`` is told of each device when it is first met."""
 
     def __init__(
         self, roots: tuple[bytes, ...], handles: Handles, on_filesystem: Callable[[bytes, int], None]
@@ -71,7 +80,7 @@ class Directories:
                     )
 
     def standing(self, pid: int) -> bytes | None:
-        """Return the recorded directory in which a process stands, whatever its own mount namespace calls it."""
+        """Return the recorded directory in which a process stands, in whatever mount namespace."""
         key = self._handles.key_of(b"/proc/%d/cwd" % pid, follow=True)
         return None if key is None else self._paths.get(key)
 

@@ -1,7 +1,8 @@
 """Who runs what: the processes of the machine as the kernel's process connector tells of them.
 
-A process is looked at in ``/proc`` the moment that it execs, as a short one will be gone soon. What could not be
-read in time is known by its process, parent and times only. A process that has only forked looks like its parent.
+A process is looked at in ``/proc`` the moment that it execs, as a short one will be gone soon. What could
+not be read in time is known by its process, parent and times only. A process that has only forked looks
+like its parent.
 """
 
 import os
@@ -24,17 +25,29 @@ class Table(Protocol):
 
     boot: str
 
-    def pids(self) -> Iterable[int]: ...
+    def pids(self) -> Iterable[int]:
+        """Return the ids of all processes."""
+        ...
 
-    def look(self, pid: int) -> ProcessFacts | None: ...
+    def look(self, pid: int) -> ProcessFacts | None:
+        """Look at one process."""
+        ...
 
-    def held(self, pid: int) -> Held | None: ...
+    def held(self, pid: int) -> Held | None:
+        """Look at the descriptors of a process."""
+        ...
 
-    def threads(self, pid: int) -> int: ...
+    def threads(self, pid: int) -> int:
+        """Return how many threads a process has."""
+        ...
 
-    def start_of(self, monotonic_ns: int) -> tuple[int, int]: ...
+    def start_of(self, monotonic_ns: int) -> tuple[int, int]:
+        """Return start and wall clock of a process that was forked at a monotonic time."""
+        ...
 
-    def container(self, pid: int) -> tuple[str, str, int]: ...
+    def container(self, pid: int) -> tuple[str, str, int]:
+        """Return control group, container id and pid in its own namespace."""
+        ...
 
 
 @dataclass(slots=True)
@@ -58,7 +71,6 @@ class Usage:
         self.write_bytes += spent.write_bytes
         self.block_delay_ns += spent.block_delay_ns
         self.threads += 1
-
 
     def join(self, other: "Usage | None") -> None:
         """Add what another process has used."""
@@ -99,7 +111,7 @@ class Known:
 
 @dataclass(slots=True)
 class Change:
-    """A fork, exec or end of a process, with what was seen of it at that moment; or only a later look at it."""
+    """A fork, exec or end of a process, with what was seen of it then; or only a later look at it."""
 
     kind: Kind | None
     at_ns: int
@@ -110,7 +122,7 @@ class Change:
 
 
 Look = Callable[[ProcessEvent, ProcessFacts], ProcessFacts | None]
-"""Returns the facts of the program that an exec has begun, given those from before; None if it was too late."""
+"""Returns the facts of the program that an exec has begun, given those before; None if it was too late."""
 
 
 class Executions:
@@ -213,7 +225,9 @@ class Executions:
         """Look at the group and session of a process that has only forked; they change after the fork."""
         facts = None if known.ended_ns else self._table.look(known.key.pid)
         if facts is not None and abs(facts.key.start - known.key.start) <= 1:
-            known.facts = replace(known.facts, group=facts.group, session=facts.session, terminal=facts.terminal)
+            known.facts = replace(
+                known.facts, group=facts.group, session=facts.session, terminal=facts.terminal
+            )
         return known.facts
 
     def _exec(self, event: ProcessEvent) -> Change | None:
@@ -243,9 +257,10 @@ class Executions:
         known.facts = replace(known.facts, cgroup=cgroup, container=container, inner_pid=inner_pid)
 
     def look_at_descriptors(self, change: Change) -> None:
-        """Add what a process holds. If it has pipes that nobody was known to hold, its parent may have the other end.
+        """Add what a process holds.
 
-        Who starts a pipeline has both ends in its hands for a moment; so the parent is looked at a little later.
+        If it has pipes that nobody was known to hold, its parent may have the other end. Who starts a
+        pipeline has both ends in its hands for a moment; so the parent is looked at a little later.
         """
         known = change.known
         held = self._table.held(known.key.pid)
@@ -269,7 +284,9 @@ class Executions:
         due = [known for known, (at_ns, _) in self._later.items() if at_ns <= now_ns or known.ended_ns]
         parents = {self._later.pop(known)[1] for known in due}
         looks = [(parent, self._table.held(parent.key.pid)) for parent in parents if not parent.ended_ns]
-        return [Change(None, now_ns, parent, parent.facts, held) for parent, held in looks if held is not None]
+        return [
+            Change(None, now_ns, parent, parent.facts, held) for parent, held in looks if held is not None
+        ]
 
     def _exit(self, event: ProcessEvent) -> Change | None:
         known = self._known.get(event.process)

@@ -1,9 +1,9 @@
 """A small process that looks at each program the moment it begins, and does nothing else.
 
-A program may live for less than a millisecond; whoever has other work to do comes too late for its command line. So
-the sensor forks this process, which waits for the kernel's word of an exec, reads ``/proc`` and passes on what
-it saw. It runs before all others (sched(7): SCHED_FIFO), for some 0.1 ms an exec: at nice -20, one exec in ten was
-seen too late, as a running process keeps its slice of 3 ms.
+A program may live for less than a millisecond; whoever has other work to do comes too late for its command
+line. So the sensor forks this process, which waits for the kernel's word of an exec, reads ``/proc`` and
+passes on what it saw. It runs before all others (sched(7): SCHED_FIFO), for some 0.1 ms an exec: at nice
+-20, one exec in ten was seen too late, as a running process keeps its slice of 3 ms.
 """
 
 import gc
@@ -26,7 +26,7 @@ _MOST_KEPT = 10_000
 _NICEST = -20
 
 Image = list[Any]
-"""Arguments, executable, directory (bytes), uid, name, group, session, terminal; None for what was not to be read."""
+"""Arguments, executable, directory (bytes), uid, name, group, session, terminal; None for what was gone."""
 
 
 class Looker:
@@ -104,7 +104,7 @@ def _text(data: object) -> str:
 
 
 def _hurry() -> None:
-    """Run before others the moment there is something to do: a time slice of somebody else would be too long."""
+    """Run before others when there is something to do: somebody else's time slice would be too long."""
     gc.disable()
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))

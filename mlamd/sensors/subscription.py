@@ -24,6 +24,8 @@ from mlamd.sensors.signals import Deed
 _LOADERS = (b"ld-linux", b"ld-musl", b"ld.so", b"ld64.so")
 _DIRECTORY_DEEDS = CREATE | DELETE | RENAME
 _ANYBODY = -1
+_LOADING_NS = 1_000_000_000
+_MOST_LOADING = 10_000
 
 Told = Deed | seen.Observation
 
@@ -74,6 +76,8 @@ class Subscription:
         self._changes: deque[Change] = deque()
         self._of: dict[int, deque[Change]] = {}
         self._leaving: list[bytes] = []
+        self._programs: dict[int, tuple[bytes, int]] = {}
+        """By process: the program that it has opened to execute, and when, until the exec is heard of."""
         self._used: dict[Known, Usage] = {}
         self._delays = counts_delays()
 
@@ -167,7 +171,7 @@ class Subscription:
                 self._apply(change)
 
     def _ended(self, change: Change) -> None:
-        """Tell of an end, and what was used; of one that was not told of itself, it counts for an ancestor."""
+        """Tell of an end and what was used; of one that was not told of, it counts for an ancestor."""
         known = change.known
         theirs = known in self._relevant and self._is_theirs(known.facts)
         usage = self._used.pop(known, Usage())
@@ -208,10 +212,11 @@ class Subscription:
             copy = replace(change, done=False)
             self._changes.append(copy)
             self._of.setdefault(change.known.key.pid, deque()).append(copy)
+            self._begin_at_once(copy)
         path_of = self.directories.path
         for raw in batch.raws:
-            if raw.mask & OPEN_EXEC and raw.pid in self._of:
-                self._program_opened(raw)
+            if raw.mask & OPEN_EXEC:
+                self._program_opened(raw, batch.at_ns)
             directory = path_of(raw.directory)
             if directory is None and not (raw.new_directory and path_of(raw.new_directory)):
                 continue
@@ -238,15 +243,29 @@ class Subscription:
                 waiting.append(change)
         self._changes = waiting
 
-    def _program_opened(self, raw: Raw) -> None:
-        """Let a process become another program where the queue shows that its program was opened."""
+    def _begin_at_once(self, change: Change) -> None:
+        """Let a process be another program from the start of a batch, if its program was opened before that."""
+        if change.kind is not Kind.EXEC:
+            return
+        name, opened_ns = self._programs.pop(change.known.key.pid, (b"", 0))
+        if opened_ns and change.at_ns - opened_ns < _LOADING_NS and _names(change.facts, name):
+            self._apply(change)
+
+    def _program_opened(self, raw: Raw, at_ns: int) -> None:
+        """Let a process become another program where the queue shows that its program was opened.
+
+        If nothing has been heard of the exec yet, it is under way, and comes before all that comes later.
+        """
         if raw.name.startswith(_LOADERS):
             return
-        for change in self._of[raw.pid]:
+        for change in self._of.get(raw.pid, ()):
             if change.kind is Kind.EXEC and not change.done:
                 if _names(change.facts, raw.name):
                     self._apply(change)
                 return
+        if len(self._programs) > _MOST_LOADING:
+            self._programs.clear()
+        self._programs[raw.pid] = raw.name, at_ns
 
     def _deed(self, raw: Raw, directory: bytes | None, batch: Batch) -> None:
         mask = raw.mask
@@ -262,10 +281,12 @@ class Subscription:
         shown = target if target is not None else path
         if shown is None or not self._access.allowed(shown, changed=bool(mask & fanotify.ATTRIB)):
             return
-        self._tell(Deed(mask, batch.from_ns, batch.at_ns, path or b"", self._actor(raw.pid, batch), target or b""))
+        self._tell(
+            Deed(mask, batch.from_ns, batch.at_ns, path or b"", self._actor(raw.pid, batch), target or b"")
+        )
 
     def _actor(self, pid: int, batch: Batch) -> ProcessKey:
-        """Return who did it, after telling of that process; a key without a boot where it must not be known."""
+        """Return who did it, after telling of that process; without a boot where it must not be known."""
         known = self._executions.of(pid)
         if known is None:
             return ProcessKey("", pid, 0)
