@@ -54,7 +54,7 @@ _UNRESOLVED_NS = 100_000_000
 _MANY = 20_000
 """After a batch of observations as large as this, memory is given back to the system."""
 
-_RESCANNED = frozenset({"overflow", "inbox-full", "sensor-full", "sensor-down"})
+_RESCANNED = frozenset({"overflow", "inbox-full", "sensor-full", "sensor-down", "remounted"})
 """Losses of file events, after which all files are looked at again."""
 
 

@@ -61,6 +61,8 @@ class Capture:
         self._executions = executions
         self._take = take
         self.extra: dict[int, Callable[[], None]] = {}
+        self.urgent: dict[int, Callable[[], None]] = {}
+        """Descriptors that have an exceptional condition when something happens (select(2), POLLPRI)."""
         self._changes: list[Change] = []
         self._lost: list[tuple[str, str]] = []
         self._lost_accounts = 0
@@ -83,16 +85,17 @@ class Capture:
                 left if left > 0 else (0.0 if pending else _SOON_S if self._executions.waits else _IDLE_S)
             )
             asked_ns = time.time_ns()
-            ready, _, _ = select.select(watched, [], [], timeout)
+            ready, _, changed = select.select(watched, [], list(self.urgent), timeout)
             now_ns = time.time_ns()
             if processes in ready:
                 self._processes()
             if self._executions.waits:
                 self._changes += self._executions.later(now_ns)
             for descriptor in ready:
-                action = self.extra.get(descriptor)
-                if action is not None:
-                    action()
+                if descriptor in self.extra:
+                    self.extra[descriptor]()
+            for descriptor in changed:
+                self.urgent[descriptor]()
             if left <= 0 and (files in ready or self._changes):
                 waited = now_ns - asked_ns > _SLACK_NS
                 self.drain(now_ns - _SLACK_NS if waited else 0)
