@@ -9,7 +9,7 @@ from mlamd.model.observations import RunSampled
 from mlamd.model.processes import LivingRun
 from mlamd.sensors.sampling import S, Sampler
 
-_ASK_NS = S // 2
+_ASK_NS = S
 """How often at most it is asked who is alive."""
 
 
