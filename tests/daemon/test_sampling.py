@@ -65,6 +65,8 @@ def test_task():
             for _ in range(50):
                 await task.poll()
             assert task.asked == 1, "many looks in no time cost one question"
+            await trio.sleep(3600)
+            assert task.asked == 2, "and one more, as the last of them may have brought news"
             job = task.host.start()
             task.runs = [LivingRun(1, task.clock.now_ns(), frozenset({job.key}))]
             await trio.sleep(1)
@@ -127,7 +129,7 @@ def _job(project: Project) -> dict[str, Any]:
     assert answer["peaks"]["rss_bytes"] > 50_000_000
     assert answer["peaks"]["processes"] == 2
     used = answer["used"]
-    assert 1_000_000 < used["user_us"] + used["system_us"] < 8_000_000
+    assert 800_000 < used["user_us"] + used["system_us"] < 8_000_000
     assert "memory ┤" in project.mlamd("resources", "result").stdout
     return answer
 
