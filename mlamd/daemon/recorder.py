@@ -253,7 +253,7 @@ class Recorder:
     async def _sample(self) -> None:
         sampler = Sampler(usage_host(), self.started_ns)
         living, clock = self.attributor.living, self._clock
-        await sample_runs(sampler, living, lambda: self._polled, self.inbox.put, clock)
+        await sample_runs(sampler, living, lambda: self._polled, self.attributor.observe, clock)
 
     # --- taking in ---------------------------------------------------------------------------
 
