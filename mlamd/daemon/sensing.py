@@ -213,6 +213,7 @@ class Sensor:
     def _remounted(self) -> None:
         """Take note that something was mounted or unmounted; if it was at a root, mark and walk that anew."""
         self._masks.clear()
+        self._handles.forget()
         self._mark_programs()
         for client in self._clients.values():
             if client.subscription is None:

@@ -157,6 +157,10 @@ class Handles:
         self._mount = ctypes.c_int()
         self._fsids: dict[int, bytes] = {}
 
+    def forget(self) -> None:
+        """Expect another filesystem at each mount: their numbers come again."""
+        self._fsids.clear()
+
     def key_of(self, path: bytes, *, follow: bool = False) -> bytes | None:
         """Return filesystem id and handle of what stands at a path, None if nothing does, or no handle."""
         self._handle.handle_bytes = _MOST_HANDLE_BYTES

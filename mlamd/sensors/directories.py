@@ -53,6 +53,7 @@ class Directories:
     def build(self) -> None:
         """Walk the roots; what the table knew before is forgotten."""
         self._paths.clear()
+        self._devices.clear()
         for root in self._roots:
             self.enter(root)
 
