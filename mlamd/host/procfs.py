@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import psutil
@@ -15,6 +15,7 @@ from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts, ProcessKey
 
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _MOST_DESCRIPTORS = 1024
+_MANY_DESCRIPTORS = 256
 _ACCESS = 0o3
 
 
@@ -118,6 +119,20 @@ class ProcFs:
         inner = status[place:].split(b"\n", 2)[1].split()[1:] if place >= 0 else []
         return cgroup, container_in(cgroup), int(inner[-1]) if len(inner) > 1 else 0
 
+    def opened(self, pid: int, paths: Collection[bytes]) -> tuple[HeldFile, ...]:
+        """Return those of some files that a process has open now; nothing of one with very many descriptors."""
+        base = f"{self._root}/{pid}"
+        try:
+            numbers = os.listdir(f"{base}/fd")
+        except OSError:
+            return ()
+        found = []
+        for number in numbers if len(numbers) <= _MANY_DESCRIPTORS else ():
+            path = os.fsencode(_link(f"{base}/fd/{number}"))
+            if path in paths:
+                found.append(HeldFile(path, *self._access(base, number)))
+        return tuple(found)
+
     def mapped(self, pid: int) -> frozenset[bytes]:
         """Return the files that a process has in its memory. Source: proc_pid_maps(5)."""
         try:
@@ -218,8 +233,9 @@ class ProcFs:
 def look_at_image(pid: int) -> list[object] | None:
     """Look at the program that a process has just begun; what is gone first is read first.
 
-    Returns command line, executable and directory (bytes), uid, name, group, session and terminal, None in
-    the place of what could not be read; None if the command line is gone already.
+    Returns command line, executable and directory (bytes), the targets of the standard descriptors, uid, name,
+    group, session and terminal, None in the place of what could not be read; None if the command line is gone
+    already.
     """
     base = f"/proc/{pid}"
     try:
@@ -230,17 +246,19 @@ def look_at_image(pid: int) -> list[object] | None:
         return None
     executable = os.fsencode(_link(f"{base}/exe").removesuffix(" (deleted)"))
     cwd = os.fsencode(_link(f"{base}/cwd"))
+    standard = [_link(f"{base}/fd/{number}") for number in range(3)]
     try:
         uid = os.stat(base).st_uid
         data = read(f"{base}/stat")
     except OSError:
-        return [argv, executable, cwd, None, None, None, None, None]
+        return [argv, executable, cwd, standard, None, None, None, None, None]
     open_, close = data.find(b"("), data.rfind(b")")
     fields = data[close + 2 :].split(b" ", 6)
     return [
         argv,
         executable,
         cwd,
+        standard,
         uid,
         _text(data[open_ + 1 : close]),
         *(int(field) for field in fields[2:5]),

@@ -6,7 +6,7 @@ like its parent.
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -35,6 +35,10 @@ class Table(Protocol):
 
     def held(self, pid: int) -> Held | None:
         """Look at the descriptors of a process."""
+        ...
+
+    def opened(self, pid: int, paths: Collection[bytes]) -> tuple[HeldFile, ...]:
+        """Return those of some files that a process has open now."""
         ...
 
     def threads(self, pid: int) -> int:
@@ -121,8 +125,11 @@ class Change:
     done: bool = False
 
 
-Look = Callable[[ProcessEvent, ProcessFacts], ProcessFacts | None]
-"""Returns the facts of the program that an exec has begun, given those before; None if it was too late."""
+Seen = tuple[ProcessFacts, tuple[HeldPipe, ...]]
+"""The facts of a program, and the pipes that are its standard input and output."""
+
+Look = Callable[[ProcessEvent, ProcessFacts], Seen | None]
+"""Returns what was seen of the program that an exec has begun, given the facts before; None if too late."""
 
 
 class Executions:
@@ -241,14 +248,13 @@ class Executions:
         facts = known.facts
         known.threads, known.looked = 1, True
         known.complete = seen is not None
-        known.facts = seen or replace(facts, argv=(), name="", executable="")
-        if not self._wanted(known, known.facts):
-            return Change(Kind.EXEC, at_ns, known, known.facts)
-        if not known.complete:
-            return Change(Kind.EXEC, at_ns, known, known.facts)
-        self.look_at_container(known)
+        known.facts, pipes = seen or (replace(facts, argv=(), name="", executable=""), ())
+        wanted = self._wanted(known, known.facts)
+        if wanted and known.complete:
+            self.look_at_container(known)
         change = Change(Kind.EXEC, at_ns, known, known.facts)
-        self.look_at_descriptors(change)
+        if wanted and known.complete:
+            self.look_at_descriptors(change, pipes)
         return change
 
     def look_at_container(self, known: Known) -> None:
@@ -256,8 +262,8 @@ class Executions:
         cgroup, container, inner_pid = self._table.container(known.key.pid)
         known.facts = replace(known.facts, cgroup=cgroup, container=container, inner_pid=inner_pid)
 
-    def look_at_descriptors(self, change: Change) -> None:
-        """Add what a process holds.
+    def look_at_descriptors(self, change: Change, pipes: tuple[HeldPipe, ...]) -> None:
+        """Add what a process holds; if it has ended already, at least the pipes that were seen at first.
 
         If it has pipes that nobody was known to hold, its parent may have the other end. Who starts a
         pipeline has both ends in its hands for a moment; so the parent is looked at a little later.
@@ -265,7 +271,9 @@ class Executions:
         known = change.known
         held = self._table.held(known.key.pid)
         if held is None or not (held[0] or held[1]):
-            return
+            if not pipes:
+                return
+            held = ((), pipes)
         change.held = held
         channels = {pipe.channel for pipe in held[1]}
         if channels - self._channels and known.parent is not None and not known.parent.ended_ns:
@@ -287,6 +295,10 @@ class Executions:
         return [
             Change(None, now_ns, parent, parent.facts, held) for parent, held in looks if held is not None
         ]
+
+    def opened(self, known: Known, paths: Collection[bytes]) -> tuple[HeldFile, ...]:
+        """Return those of some files that a process has open now."""
+        return () if known.ended_ns else self._table.opened(known.key.pid, paths)
 
     def _exit(self, event: ProcessEvent) -> Change | None:
         known = self._known.get(event.process)

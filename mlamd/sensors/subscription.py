@@ -5,6 +5,7 @@ process becomes another. A process is told of, with all its ancestors, before it
 """
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,17 @@ from typing import Protocol
 
 from mlamd.host import fanotify
 from mlamd.host.connector import Kind
-from mlamd.host.fanotify import CREATE, DELETE, ONDIR, OPEN_EXEC, RENAME, Raw
+from mlamd.host.fanotify import (
+    CLOSE_NOWRITE,
+    CLOSE_WRITE,
+    CREATE,
+    DELETE,
+    ONDIR,
+    OPEN,
+    OPEN_EXEC,
+    RENAME,
+    Raw,
+)
 from mlamd.host.taskstats import counts_delays
 from mlamd.model import observations as seen
 from mlamd.model.processes import ProcessFacts, ProcessKey, concerns
@@ -79,6 +90,8 @@ class Subscription:
         self._programs: dict[int, tuple[bytes, int]] = {}
         """By process: the program that it has opened to execute, and when, until the exec is heard of."""
         self._used: dict[Known, Usage] = {}
+        self._lasting: dict[Known, set[bytes]] = {}
+        """What was opened in this batch, and not closed in it."""
         self._delays = counts_delays()
 
     # --- processes ---------------------------------------------------------------------------
@@ -229,7 +242,17 @@ class Subscription:
         self._leaving.clear()
         for reason, detail in batch.lost:
             self._tell(seen.Lost(batch.at_ns, batch.from_ns, b"", reason, detail))
+        self._look_at_modes()
         self._ripen(batch.ripe_ns)
+
+    def _look_at_modes(self) -> None:
+        """Tell for what files were opened that are still open: an event does not say it, a descriptor does."""
+        for known, paths in self._lasting.items():
+            if paths and known in self._shown:
+                files = self._executions.opened(known, paths)
+                if files:
+                    self._tell(seen.ProcessHeld(time.time_ns(), known.key, files, ()))
+        self._lasting.clear()
 
     def _ripen(self, ripe_ns: int) -> None:
         """Apply what processes have done, as far as all their file events have been read."""
@@ -281,9 +304,19 @@ class Subscription:
         shown = target if target is not None else path
         if shown is None or not self._access.allowed(shown, changed=bool(mask & fanotify.ATTRIB)):
             return
+        self._note_lasting(raw, shown)
         self._tell(
             Deed(mask, batch.from_ns, batch.at_ns, path or b"", self._actor(raw.pid, batch), target or b"")
         )
+
+    def _note_lasting(self, raw: Raw, path: bytes) -> None:
+        known = self._executions.of(raw.pid)
+        if known is None:
+            return
+        if raw.mask & (CLOSE_WRITE | CLOSE_NOWRITE):
+            self._lasting.get(known, set()).discard(path)
+        elif raw.mask & OPEN and not raw.mask & CREATE:
+            self._lasting.setdefault(known, set()).add(path)
 
     def _actor(self, pid: int, batch: Batch) -> ProcessKey:
         """Return who did it, after telling of that process; without a boot where it must not be known."""
