@@ -47,7 +47,7 @@ def is_network(path: Path, table: str | None = None) -> bool:
 
 
 class MountTable:
-    """The mount table of this process, and word of its changes: ``descriptor`` has an exceptional condition then.
+    """The mount table of this process; ``descriptor`` has an exceptional condition when it changes.
 
     Source: proc_pid_mounts(5), proc_pid_mountinfo(5).
     """

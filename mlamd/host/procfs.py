@@ -120,7 +120,7 @@ class ProcFs:
         return cgroup, container_in(cgroup), int(inner[-1]) if len(inner) > 1 else 0
 
     def opened(self, pid: int, paths: Collection[bytes]) -> tuple[HeldFile, ...]:
-        """Return those of some files that a process has open now; nothing of one with very many descriptors."""
+        """Return those of some files that a process has open now; none where it has very many."""
         base = f"{self._root}/{pid}"
         try:
             numbers = os.listdir(f"{base}/fd")
@@ -233,9 +233,9 @@ class ProcFs:
 def look_at_image(pid: int) -> list[object] | None:
     """Look at the program that a process has just begun; what is gone first is read first.
 
-    Returns command line, executable and directory (bytes), the targets of the standard descriptors, uid, name,
-    group, session and terminal, None in the place of what could not be read; None if the command line is gone
-    already.
+    Returns command line, executable and directory (bytes), the targets of the standard descriptors, uid,
+    name, group, session and terminal, None in the place of what could not be read; None if the command
+    line is gone already.
     """
     base = f"/proc/{pid}"
     try:

@@ -16,6 +16,7 @@ from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts, ProcessKey
 
 _KEEP_NS = 5_000_000_000
 _LATER_NS = 50_000_000
+_MOST_CHANNELS = 20_000
 
 Held = tuple[tuple[HeldFile, ...], tuple[HeldPipe, ...]]
 
@@ -148,9 +149,10 @@ class Executions:
         self._wall_ns = wall_ns
         self._known: dict[int, Known] = {}
         self._ended: list[Known] = []
-        self._channels: set[str] = set()
-        self._later: dict[Known, tuple[int, Known]] = {}
-        """Children with pipes that nobody was known to hold: when to look at the parent, and which."""
+        self._readers: dict[str, set[Known]] = {}
+        """By channel, who was seen to hold its reading end when a program began."""
+        self._later: dict[Known, tuple[int, Held | None]] = {}
+        """Children with pipes that were new: when to look at the parent, and what that held at first."""
 
     def of(self, pid: int) -> Known | None:
         """Return the process that has, or had last, this id; one that nobody told of is looked at now."""
@@ -275,12 +277,15 @@ class Executions:
                 return
             held = ((), pipes)
         change.held = held
-        channels = {pipe.channel for pipe in held[1]}
-        if channels - self._channels and known.parent is not None and not known.parent.ended_ns:
-            self._later[known] = (change.at_ns + _LATER_NS, known.parent)
-        self._channels |= channels
-        if len(self._channels) > 100_000:
-            self._channels.clear()
+        new = [pipe for pipe in held[1] if pipe.channel not in self._readers]
+        for pipe in held[1]:
+            readers = self._readers.setdefault(pipe.channel, set())
+            if pipe.reads:
+                readers.add(known)
+        if new and known.parent is not None and not known.parent.ended_ns:
+            self._later[known] = (change.at_ns + _LATER_NS, self._table.held(known.parent.key.pid))
+        if len(self._readers) > _MOST_CHANNELS:
+            self._readers.clear()
 
     @property
     def waits(self) -> bool:
@@ -289,12 +294,24 @@ class Executions:
 
     def later(self, now_ns: int) -> list[Change]:
         """Return looks at parents that are due."""
-        due = [known for known, (at_ns, _) in self._later.items() if at_ns <= now_ns or known.ended_ns]
-        parents = {self._later.pop(known)[1] for known in due}
-        looks = [(parent, self._table.held(parent.key.pid)) for parent in parents if not parent.ended_ns]
-        return [
-            Change(None, now_ns, parent, parent.facts, held) for parent, held in looks if held is not None
-        ]
+        due = [known for known, (at_ns, _) in self._later.items() if at_ns <= now_ns]
+        changes = []
+        for known in due:
+            _, before = self._later.pop(known)
+            parent = known.parent
+            if parent is not None and not parent.ended_ns:
+                held = self._table.held(parent.key.pid) or ((), ())
+                pipes = held[1] + self._kept(known, parent, before)
+                changes.append(Change(None, now_ns, parent, parent.facts, (held[0], pipes)))
+        return changes
+
+    def _kept(self, child: Known, parent: Known, before: Held | None) -> tuple[HeldPipe, ...]:
+        """Return the reading ends that a parent held when its child began, and gave to nobody else."""
+        return tuple(
+            pipe
+            for pipe in (before[1] if before is not None else ())
+            if pipe.reads and not pipe.writes and not self._readers.get(pipe.channel, set()) - {child, parent}
+        )
 
     def opened(self, known: Known, paths: Collection[bytes]) -> tuple[HeldFile, ...]:
         """Return those of some files that a process has open now."""

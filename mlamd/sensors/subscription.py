@@ -246,7 +246,7 @@ class Subscription:
         self._ripen(batch.ripe_ns)
 
     def _look_at_modes(self) -> None:
-        """Tell for what files were opened that are still open: an event does not say it, a descriptor does."""
+        """Tell for what files were opened that are still open: no event says it, a descriptor does."""
         for known, paths in self._lasting.items():
             if paths and known in self._shown:
                 files = self._executions.opened(known, paths)
@@ -267,7 +267,7 @@ class Subscription:
         self._changes = waiting
 
     def _begin_at_once(self, change: Change) -> None:
-        """Let a process be another program from the start of a batch, if its program was opened before that."""
+        """Let a process be another program from the start of a batch, if that was opened before."""
         if change.kind is not Kind.EXEC:
             return
         name, opened_ns = self._programs.pop(change.known.key.pid, (b"", 0))

@@ -1,4 +1,4 @@
-"""A burst of a million operations while nobody reads what the kernel reports: what is recorded, and what is a gap.
+"""A million operations while nobody reads what the kernel reports: what is recorded, what is a gap.
 
     python -m tests.bench.burst [--files N] [--work DIR]
 
