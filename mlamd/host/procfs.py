@@ -240,7 +240,10 @@ def look_at_image(pid: int) -> list[object] | None:
     return [argv, executable, cwd, uid, _text(data[open_ + 1 : close]), *(int(field) for field in fields[2:5])]
 
 
-_CONTAINER = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:/|$)|/(?:lxc(?:\.payload)?[./]|machine-)([^/]+?)(?:\.scope)?(?:/|$)")
+_CONTAINER = re.compile(
+    r"(?:^|[/:-])(?<!conmon-)([0-9a-f]{64})(?:\.scope)?(?:/|$)"
+    r"|/(?:lxc/|lxc\.payload[./]|machine-)([^/]+?)(?:\.scope)?(?:/|$)"
+)
 
 
 def cgroup_of(text: str) -> str:
@@ -260,6 +263,7 @@ def container_in(cgroup: str) -> str:
     """Return the id of the container in the name of a control group, "" if there is none.
 
     Docker, containerd, podman and Kubernetes name theirs by 64 hexadecimal digits, LXC and nspawn by a name.
+    Their monitors (``conmon``, ``lxc.monitor``) are not inside.
     """
     found = _CONTAINER.search(cgroup)
     return (found.group(1) or found.group(2)) if found is not None else ""
