@@ -241,7 +241,7 @@ def test_odd_names(watched, name):
 def test_exec_of_a_script_opens_script_and_interpreter(watched):
     """The queue shows where a process becomes another program: between its file events."""
     Path(os.fsdecode(watched / b"s.sh")).write_text("#!/bin/sh\nread line < $1\n")
-    os.chmod(watched / b"s.sh", 0o755)
+    os.chmod(watched / b"s.sh", 0o700)
     _write(watched / b"in", b"line\n")
     watched.raws()
     with subprocess.Popen([watched / b"s.sh", watched / b"in"]) as process:
@@ -254,7 +254,7 @@ def test_exec_of_a_script_opens_script_and_interpreter(watched):
 
 
 def test_thread_is_told_as_its_process(watched):
-    script = "import sys, threading; t = threading.Thread(target=lambda: open(sys.argv[1]).read()); t.start(); t.join()"
+    script = "import sys, threading; threading.Thread(target=lambda: open(sys.argv[1]).read()).start()"
     _write(watched / b"a")
     watched.raws()
     with subprocess.Popen([sys.executable, "-c", script, watched / b"a"]) as process:
