@@ -57,7 +57,7 @@ class QueueFullError(Exception):
 
 
 class Connector:
-    """A subscription; ``read`` never waits. Raises ``PermissionError`` where the kernel asks for CAP_NET_ADMIN."""
+    """A subscription; ``read`` never waits. Raises ``PermissionError`` where it is not allowed."""
 
     def __init__(self) -> None:
         if sys.platform != "linux":
