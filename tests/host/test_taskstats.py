@@ -121,15 +121,15 @@ def test_waiting_is_not_counted_as_work(accounts):
 
 @pytest.mark.root
 def test_short_processes(accounts):
+    """None is left out; the time of one that was never interrupted may not be counted at all."""
     pids = []
     for _ in range(200):
         with subprocess.Popen(["true"]) as process:
             pids.append(process.pid)
-    for pid in pids:
-        (spent,) = accounts.of(pid)
-        assert (spent.thread, spent.name) == (pid, "true")
-        assert 0 < spent.user_us + spent.system_us < 1_000_000
-        assert spent.peak_rss_bytes > 0
+    found = [accounts.of(pid)[0] for pid in pids]
+    assert [(spent.thread, spent.name) for spent in found] == [(pid, "true") for pid in pids]
+    assert all(spent.peak_rss_bytes > 0 for spent in found)
+    assert 0 < sum(spent.user_us + spent.system_us for spent in found) < 5_000_000
     assert accounts.stats.lost == 0
 
 
@@ -186,7 +186,7 @@ def test_user_without_the_capability():
 
 # --- the formats -----------------------------------------------------------------------------
 
-_FIELDS_12 = {"blkio_delay_total": 40, "cpu_run_real_total": 72, "ac_comm": 80, "ac_pid": 128}
+_FIELDS_12 = {"blkio_delay_total": 40, "cpu_run_virtual_total": 72, "ac_comm": 80, "ac_pid": 128}
 _FIELDS_12 |= {"ac_utime": 152, "ac_stime": 160, "hiwater_rss": 200, "read_bytes": 248, "write_bytes": 256}
 _FIELDS_12 |= {"ac_tgid": 368}
 _SIZES = {12: 392, 13: 408, 14: 432, 15: 528, 16: 544}
@@ -200,7 +200,7 @@ def _places(version: int) -> dict[str, int]:
     """
     if version != 15:
         return _FIELDS_12
-    places = {"blkio_delay_total": 56, "cpu_run_real_total": 120, "ac_comm": 128, "ac_pid": 176}
+    places = {"blkio_delay_total": 56, "cpu_run_virtual_total": 120, "ac_comm": 128, "ac_pid": 176}
     places |= {"ac_utime": 200, "ac_stime": 208, "hiwater_rss": 248, "read_bytes": 296, "write_bytes": 304}
     return places | {"ac_tgid": 464}
 
@@ -213,7 +213,7 @@ def _message(version: int, spent: Spent, run_ns: int = 0, *, of: int = 4) -> byt
     at, data = _places(version), bytearray(_SIZES.get(version, 320))
     struct.pack_into("=H", data, 0, version)
     struct.pack_into("=Q", data, at["blkio_delay_total"], spent.block_delay_ns)
-    struct.pack_into("=Q", data, at["cpu_run_real_total"], run_ns)
+    struct.pack_into("=Q", data, at["cpu_run_virtual_total"], run_ns)
     name = spent.name.encode("utf-8", "surrogateescape")
     data[at["ac_comm"] : at["ac_comm"] + len(name)] = name
     struct.pack_into("=I", data, at["ac_pid"], spent.thread)
