@@ -1,7 +1,7 @@
 """The process connector: every fork, exec and exit on the machine, with its time.
 
 Sources: drivers/connector/cn_proc.c, include/uapi/linux/cn_proc.h, connector(7) of netlink(7). Needs
-CAP_NET_ADMIN. Decoded here and not by pyroute2: see docs/explanation/dependencies.md.
+CAP_NET_ADMIN before Linux 6.6. Decoded here and not by pyroute2: see docs/explanation/dependencies.md.
 """
 
 import errno
@@ -57,7 +57,7 @@ class QueueFullError(Exception):
 
 
 class Connector:
-    """A subscription; ``read`` never waits. Raises ``PermissionError`` without CAP_NET_ADMIN."""
+    """A subscription; ``read`` never waits. Raises ``PermissionError`` where it is not allowed."""
 
     def __init__(self) -> None:
         if sys.platform != "linux":

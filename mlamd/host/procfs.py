@@ -266,7 +266,8 @@ def look_at_image(pid: int) -> list[object] | None:
 
 
 _CONTAINER = re.compile(
-    r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:/|$)|/(?:lxc(?:\.payload)?[./]|machine-)([^/]+?)(?:\.scope)?(?:/|$)"
+    r"(?:^|[/:-])(?<!conmon-)([0-9a-f]{64})(?:\.scope)?(?:/|$)"
+    r"|/(?:lxc/|lxc\.payload[./]|machine-)([^/]+?)(?:\.scope)?(?:/|$)"
 )
 
 
@@ -289,6 +290,7 @@ def container_in(cgroup: str) -> str:
     """Return the id of the container in the name of a control group, "" if there is none.
 
     Docker, containerd, podman and Kubernetes name theirs by 64 hexadecimal digits, LXC and nspawn by a name.
+    Their monitors (``conmon``, ``lxc.monitor``) are not inside.
     """
     found = _CONTAINER.search(cgroup)
     return (found.group(1) or found.group(2)) if found is not None else ""
