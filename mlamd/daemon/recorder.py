@@ -51,6 +51,8 @@ _SLICE = 1000
 _SETTLE_EVERY_NS = 50_000_000
 _LOOK_EVERY_NS = 500_000_000
 _UNRESOLVED_NS = 100_000_000
+_COARSE_NS = 20_000_000
+"""Files are stamped by a clock that is behind by a tick (10 ms at HZ=100), events by one that is not."""
 _MANY = 20_000
 """After a batch of observations as large as this, memory is given back to the system."""
 
@@ -197,6 +199,7 @@ class Recorder:
     def _changes(self, since_ns: int) -> list[seen.Observation]:
         """Hold the files against the versions that are known; may run in any thread."""
         known = [(self.attributor.places.absolute(path), stat) for path, stat in self._memory.known()]
+        since_ns -= _COARSE_NS
         return list(scan.changes(self._roots, known, self._skip, since_ns, self._clock.now_ns()))
 
     def stop(self, *, complete: bool = True) -> None:
