@@ -51,8 +51,8 @@ _SLICE = 1000
 _SETTLE_EVERY_NS = 50_000_000
 _LOOK_EVERY_NS = 500_000_000
 _UNRESOLVED_NS = 100_000_000
-_COARSE_NS = 20_000_000
-"""Files are stamped by a clock that is behind by a tick (10 ms at HZ=100), events by one that is not."""
+_COARSE_NS = 1_000_000_000
+"""Files are stamped by a coarse clock. In a virtual machine it was seen to be behind by more than 40 ms."""
 _MANY = 20_000
 """After a batch of observations as large as this, memory is given back to the system."""
 
