@@ -11,6 +11,7 @@ import uuid
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import trio
 
@@ -193,14 +194,18 @@ class Recorder:
         reason = "killed" if self._memory.session_open() else "not-running"
         detail = "the recorder was killed" if reason == "killed" else "no recorder was running"
         self.attributor.observe(seen.Lost(now_ns, since_ns, b"", reason, detail))
-        for observation in self._changes(last_ns):
+        for observation in self._changes(since_ns):
             self.attributor.observe(observation)
 
     def _changes(self, since_ns: int) -> list[seen.Observation]:
-        """Hold the files against the versions that are known; may run in any thread."""
+        """Hold the files against the versions that are known; may run in any thread.
+
+        What differs has changed after ``since_ns``, whatever its own times say.
+        """
         known = [(self.attributor.places.absolute(path), stat) for path, stat in self._memory.known()]
-        since_ns -= _COARSE_NS
-        return list(scan.changes(self._roots, known, self._skip, since_ns, self._clock.now_ns()))
+        now_ns = self._clock.now_ns()
+        found = scan.changes(self._roots, known, self._skip, since_ns - _COARSE_NS, now_ns)
+        return [replace(one, since_ns=since_ns) if isinstance(one, seen.FileFound) else one for one in found]
 
     def stop(self, *, complete: bool = True) -> None:
         """Ask the recorder to take in what it has seen, store it and end.
