@@ -103,7 +103,8 @@ class Subscription:
         if not self._is_theirs(facts):
             return False
         if not concerns(facts, self._text_roots):
-            place = self.directories.standing(known.key.pid)
+            path_of = self.directories.path
+            place = path_of(known.place) if known.place else self.directories.standing(known.key.pid)
             if place is not None:
                 known.facts = replace(known.facts, cwd=os.fsdecode(place))
             elif known.parent not in self._relevant:
