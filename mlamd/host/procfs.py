@@ -71,8 +71,8 @@ class ProcFs:
         name, fields = found
         base = f"{self._root}/{pid}"
         try:
+            uid = os.stat(base).st_uid  # first: who becomes another user then execs, and had other arguments before
             argv = read(f"{base}/cmdline")
-            uid = os.stat(base).st_uid
         except OSError:
             return None
         start = int(fields[19])
@@ -223,6 +223,7 @@ def look_at_image(pid: int) -> list[object] | None:
     """
     base = f"/proc/{pid}"
     try:
+        uid = os.stat(base).st_uid  # first: who becomes another user then execs, and had other arguments before
         argv = read(f"{base}/cmdline")
     except OSError:
         return None
@@ -231,10 +232,9 @@ def look_at_image(pid: int) -> list[object] | None:
     executable = os.fsencode(_link(f"{base}/exe").removesuffix(" (deleted)"))
     cwd = os.fsencode(_link(f"{base}/cwd"))
     try:
-        uid = os.stat(base).st_uid
         data = read(f"{base}/stat")
     except OSError:
-        return [argv, executable, cwd, None, None, None, None, None]
+        return [argv, executable, cwd, uid, None, None, None, None]
     open_, close = data.find(b"("), data.rfind(b")")
     fields = data[close + 2 :].split(b" ", 6)
     return [argv, executable, cwd, uid, _text(data[open_ + 1 : close]), *(int(field) for field in fields[2:5])]
