@@ -30,6 +30,8 @@ MOST_CONNECTIONS = 64
 _OUTBOX_BYTES = 64 << 20
 _FURTHER_OUTBOX_BYTES = 16 << 20
 _TICK_S = 1.0
+_AT_ONCE = 16
+_BACKLOG = 1024
 _NICE = -10
 
 
@@ -74,12 +76,16 @@ class Desk:
         self._allowances: dict[int, Allowance] = {}
 
     def accept(self, listener: socket.socket) -> None:
-        """Take one connection."""
+        """Take the connections that wait, some of them at once."""
         self._sensor.expire()
-        try:
-            connection, _ = listener.accept()
-        except OSError:
-            return
+        for _ in range(_AT_ONCE):
+            try:
+                connection, _address = listener.accept()
+            except OSError:
+                return
+            self._admit(connection)
+
+    def _admit(self, connection: socket.socket) -> None:
         try:
             person = peer(connection)
             why = self._no_room(person)
@@ -185,7 +191,7 @@ def _listening(place: Path) -> Iterator[socket.socket]:
             listener.bind(str(place))
             place.chmod(0o666)
             mine = place.lstat().st_ino
-            listener.listen(MOST_CONNECTIONS)
+            listener.listen(_BACKLOG)
             listener.setblocking(False)
         except OSError as error:
             raise AccessError(f"cannot listen at {place}: {error.strerror}") from error
