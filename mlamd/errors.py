@@ -126,3 +126,15 @@ class DemoError(MlamdError):
     """What the demo recorded is not what it ran."""
 
     exit_code = 60
+
+
+def expected_in(error: BaseException) -> MlamdError | None:
+    """Return the expected failure that an exception is, or that is in its group."""
+    if isinstance(error, MlamdError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            found = expected_in(inner)
+            if found is not None:
+                return found
+    return None

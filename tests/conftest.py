@@ -16,6 +16,7 @@ import pytest
 from mlamd.daemon import client
 from mlamd.daemon.lock import holder
 from mlamd.errors import MlamdError
+from mlamd.host.capabilities import missing
 
 NOBODY = 65_534
 _AS_NOBODY = """
@@ -192,6 +193,14 @@ def recorded(project: Project) -> Project:
     """A workspace with a recorder, which ends with the test."""
     project.start()
     return project
+
+
+@pytest.fixture
+def capable() -> None:
+    """Skip where this process may not capture exactly."""
+    lacking = missing()
+    if lacking:
+        pytest.skip(f"exact capture needs {lacking}")
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ class Intake:
             self._versions.path(path).maker = observation.process
 
     def read(self, observation: seen.FileRead) -> None:
-        """Take in that content was read; through an open of its own, or one that came from another process."""
+        """Take in that content was read, through an open of its own or of another process."""
         path = self._places.lineage(observation.path)
         if path is None:
             return
@@ -139,7 +139,7 @@ class Intake:
         self._pass_on(Access("write", state.path, at_ns, at_ns, observation.stat, opened, process=process))
 
     def touched(self, observation: seen.FileTouched) -> None:
-        """Take in that attributes were changed; a file that is being written is looked at when it is closed."""
+        """Take in that attributes were changed; a file that is being written is looked at later."""
         path = self._places.lineage(observation.path)
         state = self._versions.touched(path) if path is not None else None
         if state is None and path is not None:
@@ -174,8 +174,10 @@ class Intake:
         self._pass_on(access)
 
     def _closed_by(self, process: ProcessKey, state: PathState, at_ns: int) -> None:
-        """Take in the close of a file that was opened for reading only, by a process that the sensor names."""
-        opened = next((one for one in state.opens if one.key == process and one.unsaid and not one.changed), None)
+        """Take in the close of a file that was opened for reading only, by a known process."""
+        opened = next(
+            (one for one in state.opens if one.key == process and one.unsaid and not one.changed), None
+        )
         opened = opened or next((one for one in state.opens if one.unsaid and not one.changed), None)
         if opened is None or opened.key is None:
             return
@@ -185,13 +187,13 @@ class Intake:
         self._hear(state, opened, opened.key, at_ns)
 
     def gone(self, key: ProcessKey) -> None:
-        """Expect no more of a process that has ended; what it changed and did not close, another one will close."""
+        """Expect no more of a process that has ended; what it changed, another one may close."""
         for state, opened in self._pending.pop(key, ()):
             if not opened.closed and not opened.changed and opened in state.opens:
                 state.opens.remove(opened)
 
     def unresolved(self, before_ns: int) -> dict[ProcessKey, list[bytes]]:
-        """Return who holds files open since before a time without having told what for; paths are absolute."""
+        """Return who holds files open since before a time, for nobody knows what; paths are absolute."""
         found: dict[ProcessKey, list[bytes]] = {}
         for key, entries in list(self._pending.items()):
             entries[:] = [(state, opened) for state, opened in entries if not opened.closed]
@@ -282,7 +284,7 @@ class Intake:
             self._pass_on(Access("read", path, at_ns, observation.at_ns, opened.stat, opened, holder=process))
 
     def _held_by(self, key: ProcessKey, file: HeldFile, at_ns: int) -> bool:
-        """Let a look at a process's descriptors tell the mode of its opens, where the sensor names processes."""
+        """Let a look at descriptors tell the mode of opens, where the sensor names processes."""
         path = self._places.lineage(file.path)
         if path is None or not self.names_processes:
             return path is None

@@ -20,7 +20,8 @@ def root_of(process: Process) -> Process:
 def parent_in_run(process: Process) -> Process | None:
     """Return the parent of a process if both have the same root, None for a root."""
     parent = process.parent
-    if parent is None or process.role in {Role.EDITOR, Role.MLAMD} or is_prompt(process):
+    role = process.role
+    if parent is None or role is Role.EDITOR or role is Role.MLAMD or is_prompt(process):
         return None
     return None if parent.role.anchors and not _in_subshell(process, parent) else parent
 

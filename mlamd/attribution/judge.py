@@ -19,7 +19,6 @@ from mlamd.model.evidence import Grade, Origin
 from mlamd.model.files import FileStat
 from mlamd.model.processes import ProcessKey
 
-
 _TICK_NS = 10_000_000
 """The kernel stamps files with a clock this coarse (stat(3type); HZ=100)."""
 
@@ -152,7 +151,7 @@ class Judge:
             opened.bound = state.version
 
     def _bind_by(self, key: ProcessKey, state: PathState, opened: Open, access: Access) -> None:
-        """Note which version, and which program of the process, an open is of; what was there gets a version."""
+        """Note which version and which program an open is of; what was there gets a version."""
         process = self._people.everybody.get(key)
         opened.image_ns = process.image_ns if process is not None else 0
         if access.stat is not None and not opened.truncated:

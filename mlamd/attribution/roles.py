@@ -29,7 +29,8 @@ class Role(Enum):
     @property
     def anchors(self) -> bool:
         """True if the children of such a process are roots of runs."""
-        return self in {Role.SHELL, Role.ANCHOR, Role.EDITOR, Role.MLAMD, Role.RECORDER}
+        # Asked of every process on every way up; a set would have to hash its five members each time.
+        return self is not Role.JOB and self is not Role.NOTEBOOK and self is not Role.VCS
 
 
 SHELLS = frozenset({"bash", "sh", "zsh", "fish", "dash", "ksh", "mksh", "tcsh", "csh", "ash", "nu", "xonsh"})

@@ -15,7 +15,7 @@ _COLOUR = {"ok": "green", "note": "yellow", "problem": "red"}
 @json_option
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """Look for what keeps the record from being complete. Changes nothing; ends with 1 if there is a problem."""
+    """Look for what keeps the record from being complete; ends with 1 if there is a problem."""
     from mlamd.daemon.doctor import examine  # noqa: PLC0415  (asks the system)
 
     findings = examine(workspace_of(context))

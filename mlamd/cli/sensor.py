@@ -16,7 +16,9 @@ from mlamd.cli.text import say
     help="Listen here instead of /run/mlamd/sensor.sock.",
 )
 @click.option("--attached", is_flag=True, hidden=True, help="Serve the one recorder at standard input.")
-@click.option("--limited-queue", is_flag=True, help="Let the kernel drop events beyond fs.fanotify.max_queued_events.")
+@click.option(
+    "--limited-queue", is_flag=True, help="Let the kernel drop events beyond fs.fanotify.max_queued_events."
+)
 @click.pass_context
 def command(context: click.Context, path: Path | None, attached: bool, limited_queue: bool) -> None:
     """Capture what happens on this machine, and tell each user's recorder what is that user's own."""

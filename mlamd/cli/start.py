@@ -17,7 +17,9 @@ from mlamd.workspace import Workspace
     "--mode", type=click.Choice(["watch", "mount"]), help="Force a mode instead of the best that is possible."
 )
 @click.option(
-    "--sensor", type=click.Choice(["inotify", "fanotify"]), help="Force a file sensor of the watch mode; never falls back to another."
+    "--sensor",
+    type=click.Choice(["inotify", "fanotify"]),
+    help="Force a file sensor of the watch mode; never falls back to another.",
 )
 @click.pass_context
 def command(context: click.Context, foreground: bool, mode: str | None, sensor: str | None) -> None:

@@ -163,6 +163,7 @@ def _answer_for_ever(connection: socket.socket) -> None:
             if not data:
                 break
             for what, uid, gid, groups, items in splitter.feed(data):
+                eyes.forget()
                 answers = _as(Person(uid, gid, tuple(groups)), eyes.questions[what], items)
                 connection.sendall(frame(answers))
         code = 0
@@ -198,6 +199,10 @@ class Eyes:
             _LIST: self.listings,
             _ROOT: lambda paths: [self.root(path) for path in paths],
         }
+
+    def forget(self) -> None:
+        """Ask anew which filesystem is mounted where."""
+        self._handles.forget()
 
     def _may_read(self, directory: int, name: bytes) -> int:
         """Return 0 or an error number. The C library's own function may look at mode bits only."""

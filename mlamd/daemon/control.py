@@ -64,11 +64,16 @@ async def _answer(recorder: Recorder, ready: trio.Event, stream: trio.SocketStre
             return
 
 
+_PATIENCE = 4
+"""How many times it is waited for that everything has been taken in, before a stop all the same."""
+
+
 async def stop(recorder: Recorder, ready: trio.Event) -> None:
     """Let the recorder take in what has happened until now, and end."""
-    if ready.is_set():
-        await recorder.sync()
-    recorder.stop()
+    complete = False
+    for _ in range(_PATIENCE):
+        complete = complete or not ready.is_set() or await recorder.sync()
+    recorder.stop(complete=complete)
 
 
 async def _line(stream: trio.SocketStream) -> bytes:

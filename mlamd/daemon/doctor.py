@@ -1,7 +1,7 @@
 """What stands between this workspace and a complete record: one function a concern, nothing is changed.
 
-Each returns what it found. ``ok`` is how it should be, ``note`` a limit that a user may want to know, ``problem``
-something that makes answers wrong or incomplete.
+Each returns what it found. ``ok`` is how it should be, ``note`` a limit that a user may want to know,
+``problem`` something that makes answers wrong or incomplete.
 """
 
 import os
@@ -48,7 +48,7 @@ def roots_of(workspace: Workspace) -> list[Path]:
 
 
 def check_recorder(workspace: Workspace) -> Iterator[Finding]:
-    """Is it recording, and how?"""
+    """Look whether it is recording, and how."""
     said = state(workspace)
     if said["state"] == "stopped":
         yield Finding("recorder", "problem", "it is stopped: nothing is recorded", "`mlamd start`")
@@ -68,7 +68,7 @@ def check_recorder(workspace: Workspace) -> Iterator[Finding]:
 
 
 def check_exact(workspace: Workspace) -> Iterator[Finding]:
-    """Can it be known who did what?"""
+    """Look whether it can be known who did what."""
     del workspace
     if sys.platform != "linux":
         yield Finding("exact capture", "note", f"not on {platform.system()}: who did what is inferred")
@@ -117,13 +117,17 @@ def _kernel() -> Iterator[Finding]:
 
 
 def check_filesystems(workspace: Workspace) -> Iterator[Finding]:
-    """Do the filesystems report what happens on them?"""
+    """Look whether the filesystems report what happens on them."""
     for root in roots_of(workspace):
         kind = filesystem_of(root) or "unknown"
         if not root.is_dir():
-            yield Finding("filesystem", "problem", f"{root} is no directory", "correct data_roots in settings.toml")
+            yield Finding(
+                "filesystem", "problem", f"{root} is no directory", "correct data_roots in settings.toml"
+            )
         elif is_network(root):
-            yield Finding("filesystem", "note", f"{root} ({kind}): changes by other machines are not reported")
+            yield Finding(
+                "filesystem", "note", f"{root} ({kind}): changes by other machines are not reported"
+            )
         elif missing():
             yield Finding("filesystem", "ok", f"{root} ({kind})")
         else:
@@ -152,7 +156,7 @@ def _unmarkable(root: Path) -> str:
 
 
 def check_limits(workspace: Workspace) -> Iterator[Finding]:
-    """Would the portable mode have enough watches?"""
+    """Look whether the portable mode would have enough watches."""
     del workspace
     try:
         limit = int(Path("/proc/sys/fs/inotify/max_user_watches").read_text(encoding="ascii"))
@@ -170,17 +174,19 @@ def check_limits(workspace: Workspace) -> Iterator[Finding]:
 
 
 def check_store(workspace: Workspace) -> Iterator[Finding]:
-    """Is there room for the record?"""
+    """Look whether there is room for the record."""
     free = free_bytes(workspace.store)
     told = f"{workspace.store}, {free / 1e9:.1f} GB free"
     if free < _LITTLE_BYTES:
-        yield Finding("store", "problem", told, "free some space: what cannot be stored waits in memory, then is lost")
+        yield Finding(
+            "store", "problem", told, "free some space: what cannot be stored waits in memory, then is lost"
+        )
     else:
         yield Finding("store", "ok", told)
 
 
 def check_gaps(workspace: Workspace) -> Iterator[Finding]:
-    """What may have been missed in the last day?"""
+    """Look what may have been missed in the last day."""
     since_ns = time.time_ns() - _RECENT_NS
     with current(workspace.store) as tables:
         recent = [gap for gap in View(tables).gaps() if gap.to_ns >= since_ns]
@@ -199,7 +205,7 @@ def check_gaps(workspace: Workspace) -> Iterator[Finding]:
 
 _ADVICE = {
     "overflow": "raise fs.inotify.max_queued_events, or use exact capture, which has no such limit",
-    "inbox-full": "the recorder had more to do than it could: see whether it was stopped, or the machine overloaded",
+    "inbox-full": "was the recorder stopped, or the machine overloaded?",
     "sensor-full": "the recorder did not read for a long time: was it stopped?",
     "sensor-down": "see recorder.log for why the sensor ended",
     "killed": "see why the recorder was killed: dmesg, journalctl",

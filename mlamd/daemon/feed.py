@@ -1,8 +1,8 @@
 """A recorder's line to a sensor process: its own, or the system service.
 
-A thread of its own reads, so that the sensor never waits for the recorder's work, and leaves the rest in the
-socket when the inbox is full. If the sensor ends, another one is started or waited for; what happened meanwhile is
-a gap.
+A thread of its own reads, so that the sensor never waits for the recorder's work, and leaves the rest in
+the socket when the inbox is full. If the sensor ends, another one is started or waited for; what happened
+meanwhile is a gap.
 """
 
 import logging
@@ -170,7 +170,9 @@ class Feed:
             if not self._again():
                 return
             now_ns = self._clock.now_ns()
-            self._inbox.put(Lost(now_ns, down_ns, b"", "sensor-down", "the sensor had ended; it was started anew"))
+            self._inbox.put(
+                Lost(now_ns, down_ns, b"", "sensor-down", "the sensor had ended; it was started anew")
+            )
 
     def _again(self) -> bool:
         """Reconnect; say whether that succeeded before the end."""
@@ -183,7 +185,7 @@ class Feed:
                 tries += 1
                 if self.service is None and tries >= _MOST_RETRIES:
                     self.failed = str(error)
-                    log.error("no sensor can be started any more: %s", error)
+                    log.warning("no sensor can be started any more: %s", error)
                     return False
                 self._stop.wait(_RETRY_S)
             else:
@@ -192,8 +194,7 @@ class Feed:
 
     def _read(self) -> None:
         connection = self._connection
-        assert connection is not None
-        while True:
+        while connection is not None:
             try:
                 data = connection.recv(1 << 18)
             except OSError:
@@ -204,7 +205,7 @@ class Feed:
                 for value in self._splitter.feed(data):
                     self._take(value)
             except ValueError as error:
-                log.error("what the sensor sent makes no sense: %s", error)
+                log.warning("what the sensor sent makes no sense: %s", error)
                 return
 
     def _take(self, value: Any) -> None:

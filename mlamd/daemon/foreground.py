@@ -11,9 +11,9 @@ from contextlib import suppress
 import trio
 
 from mlamd.daemon import client, control
-from mlamd.daemon.recorder import Recorder, as_error
+from mlamd.daemon.recorder import Recorder
 from mlamd.daemon.supervisor import notify
-from mlamd.errors import AccessError, StoreDamagedError
+from mlamd.errors import AccessError, StoreDamagedError, expected_in
 from mlamd.workspace import Workspace
 
 log = logging.getLogger("mlamd")
@@ -68,7 +68,7 @@ def record(workspace: Workspace, on_ready: Callable[[str], None], sensor: str | 
     try:
         trio.run(_record, recorder, on_ready)
     except BaseExceptionGroup as group:
-        error = as_error(group)
+        error = expected_in(group)
         if error is None:
             raise
         raise error from group

@@ -1,7 +1,8 @@
 """The bounded queue from a sensor to one recorder, and the thread that sends it.
 
-The recorder may be stopped or slow: then frames wait here, up to a number of bytes, and what comes after that is
-counted and told as lost, with its times. The kernel's queue is read all the same, and nobody else waits.
+The recorder may be stopped or slow: then frames wait here, up to a number of bytes, and what comes after
+that is counted and told as lost, with its times. The kernel's queue is read all the same, and nobody else
+waits.
 """
 
 import socket
@@ -59,7 +60,7 @@ class Outbox:
 
     def _tell_loss(self) -> None:
         now_ns = time.time_ns()
-        detail = f"{self._dropped} observations did not fit into the sensor's outbox while the recorder did not read"
+        detail = f"{self._dropped} observations were too many for the sensor while the recorder did not read"
         lost = Lost(now_ns, self._dropped_ns, b"", "sensor-full", detail)
         self._dropped = 0
         self._append(self._packer.pack(frames.row_of(lost)))

@@ -7,36 +7,37 @@ Everything else is one trio task, ``_pump``. ``sync`` is the barrier that questi
 import logging
 import os
 import socket
-import sys
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import trio
 
 from mlamd import __version__
 from mlamd.attribution.machine import Attributor
-from mlamd.attribution.noise import Noise, Sort
+from mlamd.attribution.noise import Sort
 from mlamd.catalog.memory import CatalogMemory
 from mlamd.daemon.digests import Digester
 from mlamd.daemon.inbox import Inbox, Item
 from mlamd.daemon.lock import StoreLock
-from mlamd.daemon.sources import Sources, Surroundings, choose
+from mlamd.daemon.patterns import IGNORE_FILE, load_noise
 from mlamd.daemon.sampling import sample_runs
+from mlamd.daemon.sources import Sources, Surroundings, choose
 from mlamd.daemon.storing import MOST_EVENTS, Writer
-from mlamd.errors import AccessError, MlamdError, SensorError, WorkspaceGoneError
+from mlamd.errors import AccessError, SensorError, WorkspaceGoneError
 from mlamd.host.clock import Clock, SystemClock
-from mlamd.host.files import LocalFiles
+from mlamd.host.files import LocalFiles, identities, identity, modified_ns
+from mlamd.host.memory import give_back_memory
 from mlamd.host.mounts import is_network
 from mlamd.host.usage import usage_host
 from mlamd.model import events
 from mlamd.model import observations as seen
 from mlamd.sensors import scan
 from mlamd.sensors.own import OwnReads
-from mlamd.sensors.signals import Act, Deed, Signal
 from mlamd.sensors.sampling import Sampler
-from mlamd.settings import Settings, load
+from mlamd.sensors.signals import Act, Deed, Signal
+from mlamd.settings import load
 from mlamd.workspace import Workspace
 
 log = logging.getLogger("mlamd")
@@ -50,22 +51,13 @@ _SLICE = 1000
 _SETTLE_EVERY_NS = 50_000_000
 _LOOK_EVERY_NS = 500_000_000
 _UNRESOLVED_NS = 100_000_000
+_COARSE_NS = 20_000_000
+"""Files are stamped by a clock that is behind by a tick (10 ms at HZ=100), events by one that is not."""
 _MANY = 20_000
 """After a batch of observations as large as this, memory is given back to the system."""
 
-_RESCANNED = frozenset({"overflow", "inbox-full", "sensor-full", "sensor-down"})
+_RESCANNED = frozenset({"overflow", "inbox-full", "sensor-full", "sensor-down", "remounted"})
 """Losses of file events, after which all files are looked at again."""
-
-IGNORE_FILE = b".mlamdignore"
-
-
-def read_patterns(root: Path, settings: Settings) -> list[str]:
-    """Return the ignore patterns of a workspace."""
-    try:
-        text = (root / ".mlamdignore").read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        text = ""
-    return [*text.splitlines(), *settings.ignore]
 
 
 class Recorder:
@@ -80,19 +72,19 @@ class Recorder:
         self.settings = load(workspace.settings_file)
         self._clock = clock or SystemClock()
         self._lock = StoreLock(workspace.lock_file)
-        self._was_alive_ns = _modified_ns(workspace.alive_file)
+        self._was_alive_ns = modified_ns(workspace.alive_file)
         self.writer = Writer(workspace)
         self._root = os.fsencode(workspace.root)
         self._data_roots = tuple(os.path.realpath(os.fsencode(root)) for root in self.settings.data_roots)
         self._roots = (self._root, *self._data_roots)
         self._memory = CatalogMemory(self.writer.catalog)
-        noise = self._load_noise()
+        noise = load_noise(self.workspace.root, self.settings)
         store = os.fsencode(os.path.realpath(workspace.store))
         self.attributor = Attributor(self._root, self._memory, noise, self._data_roots, store)
         self.writer.on_folded = self._folded
         own = OwnReads()
         self._own = own
-        files = LocalFiles(own, _inodes(workspace.store))
+        files = LocalFiles(own, identities(workspace.store.glob("*/*.mdb")))
         self._files = files
         self.digester = Digester(
             files,
@@ -106,6 +98,11 @@ class Recorder:
         self.session = uuid.uuid4().hex
         self.mode = "watch"
         self._stopping = trio.Event()
+        self._taken: deque[Item] = deque()
+        """What was taken out of the inbox, and not taken in yet: a drain may be cancelled half-way."""
+        self._rescan_ns = 0
+        self._complete = True
+        self._unsettled = False
         self._settled_ns = 0
         self._polled = trio.Event()
         self._looked_ns = 0
@@ -202,16 +199,25 @@ class Recorder:
     def _changes(self, since_ns: int) -> list[seen.Observation]:
         """Hold the files against the versions that are known; may run in any thread."""
         known = [(self.attributor.places.absolute(path), stat) for path, stat in self._memory.known()]
+        since_ns -= _COARSE_NS
         return list(scan.changes(self._roots, known, self._skip, since_ns, self._clock.now_ns()))
 
-    def stop(self) -> None:
-        """Ask the recorder to take in what it has seen, store it and end."""
+    def stop(self, *, complete: bool = True) -> None:
+        """Ask the recorder to take in what it has seen, store it and end.
+
+        ``complete`` says that the sensors are known to have nothing more.
+        """
+        self._complete = complete
         self._stopping.set()
 
     async def _end(self) -> None:
         with trio.CancelScope(shield=True):
             await self._drain(commit=False)
-            self.attributor.finish(self._clock.now_ns())
+            now_ns = self._clock.now_ns()
+            if not self._complete:
+                detail = "the recorder was stopped before it had taken in all that had happened"
+                self.attributor.observe(seen.Lost(now_ns, self._memory.clock(), b"", "stopped", detail))
+            self.attributor.finish(now_ns)
             self._collect(self.attributor.drain())
             self.writer.add(self.digester.given_up(final=True))
             self.writer.add([events.SessionEnded(self._clock.now_ns(), self.session, "stopped")])
@@ -233,8 +239,8 @@ class Recorder:
         inotify says nothing of a directory that is removed or moved while somebody still uses it, or
         that moves with one above it.
         """
-        identity = _identity(self.workspace.root)
-        while _identity(self.workspace.root) == identity:
+        before = identity(self.workspace.root)
+        while identity(self.workspace.root) == before:
             try:
                 self.workspace.alive_file.touch()
             except OSError:
@@ -250,7 +256,7 @@ class Recorder:
     async def _sample(self) -> None:
         sampler = Sampler(usage_host(), self.started_ns)
         living, clock = self.attributor.living, self._clock
-        await sample_runs(sampler, living, lambda: self._polled, self.inbox.put, clock)
+        await sample_runs(sampler, living, lambda: self._polled, self.attributor.observe, clock)
 
     # --- taking in ---------------------------------------------------------------------------
 
@@ -275,7 +281,7 @@ class Recorder:
         """Take in what comes, and commit it in groups."""
         pause_s = max(_BATCH_S, self.settings.commit_every_ms / 1000 / 2)
         while True:
-            busy = self.writer.waiting or self.writer.unfolded or self.digester.waiting
+            busy = self.writer.waiting or self.writer.unfolded or self.digester.waiting or self._unsettled
             with trio.move_on_after(_BUSY_S if busy else _REST_S):
                 await self._news.wait()
             self._news = trio.Event()
@@ -293,34 +299,29 @@ class Recorder:
                 await self.writer.commit()
 
     async def _drain_alone(self) -> None:
-        items = self.inbox.take()
+        items = self._taken
+        items.extend(self.inbox.take())
         if len(items) > _MANY:
             self._trim = True
         elif self._trim:
             self._trim = False
             give_back_memory()
-        rescan_ns = 0
-        for place, item in enumerate(items, 1):
-            if place % _SLICE == 0:
-                self._collect(self.attributor.drain())
-                if self.writer.waiting >= MOST_EVENTS:
-                    await self.writer.commit()
-                await trio.lowlevel.checkpoint()
-            if isinstance(item, Signal | Deed):
-                rescan_ns = self._happened(item) or rescan_ns
-            else:
-                self.attributor.observe(item)
-                if isinstance(item, seen.ProcessesPolled):
-                    self._after_poll()
-                elif isinstance(item, seen.Lost) and item.reason in _RESCANNED:
-                    rescan_ns = item.from_ns
+        while items:
+            for _ in range(min(_SLICE, len(items))):
+                self._take_in(items.popleft())
+            self._collect(self.attributor.drain())
+            if self.writer.waiting >= MOST_EVENTS:
+                await self.writer.commit()
+            await trio.lowlevel.checkpoint()
         now_ns = self._clock.now_ns()
         for observation in self.sources.expire(now_ns):
             self.attributor.observe(observation)
         if self.sources.exact and now_ns - self._settled_ns > _SETTLE_EVERY_NS:
             self._settle(now_ns)
-        if rescan_ns:
-            await self._recover(rescan_ns)
+        if self._rescan_ns:
+            since_ns, self._rescan_ns = self._rescan_ns, 0
+            with trio.CancelScope(shield=True):
+                await self._recover(since_ns)
         self._collect(self.attributor.drain())
         self.writer.add(self.digester.take())
         self.writer.add(self.digester.given_up())
@@ -328,6 +329,17 @@ class Recorder:
         if dropped:
             detail = f"{dropped} events could not be stored: {self.writer.trouble}"
             self.attributor.observe(seen.Lost(now_ns, now_ns, b"", "store-full", detail))
+
+    def _take_in(self, item: Item) -> None:
+        self._unsettled = True
+        if isinstance(item, Signal | Deed):
+            self._rescan_ns = self._happened(item) or self._rescan_ns
+            return
+        self.attributor.observe(item)
+        if isinstance(item, seen.ProcessesPolled):
+            self._after_poll()
+        elif isinstance(item, seen.Lost) and item.reason in _RESCANNED:
+            self._rescan_ns = item.from_ns
 
     def _happened(self, item: Signal | Deed) -> int:
         """Take in one thing that a file sensor saw; return since when to scan again, 0 for never."""
@@ -344,7 +356,7 @@ class Recorder:
 
     def _settle(self, now_ns: int) -> None:
         """End what has ended; look at open files of which nobody has said what they are for."""
-        self._settled_ns = now_ns
+        self._settled_ns, self._unsettled = now_ns, False
         if now_ns - self._looked_ns > _LOOK_EVERY_NS:
             self._look(now_ns - _UNRESOLVED_NS)
         self.attributor.settle_now(now_ns)
@@ -355,14 +367,8 @@ class Recorder:
         for observation in self.sources.look(self.attributor.unresolved(before_ns), now_ns):
             self.attributor.observe(observation)
 
-    def _load_noise(self) -> Noise:
-        noise = Noise(read_patterns(self.workspace.root, self.settings))
-        for line in noise.bad:
-            log.warning("%r in .mlamdignore or the settings is no pattern, and ignores nothing", line)
-        return noise
-
     def _reload_noise(self) -> None:
-        self.attributor.places.noise = self._load_noise()
+        self.attributor.places.noise = load_noise(self.workspace.root, self.settings)
         self.sources.refresh()
 
     async def _recover(self, since_ns: int) -> None:
@@ -411,7 +417,7 @@ class Recorder:
     # --- questions ---------------------------------------------------------------------------
 
     async def sync(self) -> bool:
-        """Wait until everything that happened before the call is stored; False if that took too long.        """
+        """Wait until everything that happened before the call is stored; False if that took too long."""
         with trio.move_on_after(_SYNC_S) as scope:
             await self.sources.barrier()
             await self._drain(commit=False)
@@ -438,45 +444,3 @@ class Recorder:
             "watched_directories": self.sources.watched(),
             "trouble": self.writer.trouble,
         }
-
-
-def give_back_memory() -> None:
-    """Let the C library return freed memory to the system, where it can (malloc_trim(3))."""
-    import ctypes  # noqa: PLC0415  (rarely needed)
-
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if library is not None and hasattr(library, "malloc_trim"):
-        library.malloc_trim(0)
-
-
-def _inodes(store: Path) -> frozenset[tuple[int, ...]]:
-    """Return (device, inode) of the LMDB files of a store."""
-    found = (_identity(path) for path in store.glob("*/*.mdb"))
-    return frozenset(identity for identity in found if identity is not None)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        result = path.stat()
-    except OSError:
-        return None
-    return result.st_dev, result.st_ino
-
-
-def _modified_ns(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
-def as_error(error: BaseException) -> MlamdError | None:
-    """Find the expected failure inside an exception group."""
-    if isinstance(error, MlamdError):
-        return error
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            found = as_error(inner)
-            if found is not None:
-                return found
-    return None

@@ -19,7 +19,7 @@ from mlamd.host import fanotify
 from mlamd.host.capabilities import missing
 from mlamd.host.connector import Connector
 from mlamd.host.fanotify import Group, Handles, UnsupportedError
-from mlamd.host.mounts import local_mounts
+from mlamd.host.mounts import MountTable, local_mounts
 from mlamd.host.procfs import ProcFs
 from mlamd.host.taskstats import TaskStats
 from mlamd.model.observations import Lost, ProcessesPolled
@@ -77,6 +77,7 @@ class Client:
         self.outbox = Outbox(connection, most_bytes)
         self.subscription: Subscription | None = None
         self.ripe_ns = 0
+        self.mounts: dict[bytes, tuple[tuple[str, bytes], ...]] = {}
         self.unread_ns = 0
         self.unread = 0
 
@@ -100,14 +101,18 @@ class Sensor:
         except UnsupportedError as error:
             raise UnavailableError(f"exact capture is not possible here: {error}") from error
         except OSError as error:
-            raise UnavailableError(f"exact capture is not possible here: {error.strerror or error}") from error
+            raise UnavailableError(
+                f"exact capture is not possible here: {error.strerror or error}"
+            ) from error
         try:
             accounts: TaskStats | None = TaskStats()
         except OSError as error:
             log.warning("the kernel keeps no accounts of processes that end: %s", error)
             accounts = None
         self._accounts = accounts
+        self._mounts = MountTable()
         self._capture = Capture(self._group, self._connector, accounts, self._executions, self._take)
+        self._capture.urgent[self._mounts.descriptor] = self._remounted
         self._executions.survey()
         self._mark_programs()
 
@@ -218,12 +223,20 @@ class Sensor:
         if client.eye is not None and directories.missed:
             self._refuse(client, "it has too many directories")
             return
-        welcome = {"protocol": frames.PROTOCOL, "version": __version__, "pid": os.getpid()}
-        welcome |= {"accounts": self._accounts is not None, "directories": len(directories)}
-        welcome |= {"roots": [[root, why] for root, why in answers.items()]}
+        welcome = {
+            "protocol": frames.PROTOCOL,
+            "version": __version__,
+            "roots": [[root, why] for root, why in answers.items()],
+        }
+        welcome |= {
+            "accounts": self._accounts is not None,
+            "directories": len(directories),
+            "pid": os.getpid(),
+        }
         client.outbox.put(frames.frame(welcome))
         self._capture.drain()
         client.subscription = subscription
+        client.mounts = {root: self._mounts.around(root) for root in good}
         now_ns = time.time_ns()
         subscription.survey(now_ns, self._table.held)
         client.outbox.tell(ProcessesPolled(now_ns, now_ns, frozenset()))
@@ -262,10 +275,34 @@ class Sensor:
             now_ns = time.time_ns()
             client.outbox.tell(Lost(now_ns, now_ns, directory, "unwatchable", str(error)))
 
+    def _remounted(self) -> None:
+        """Take note that something was mounted or unmounted; if it was at a root, mark and walk that anew."""
+        self._masks.clear()
+        self._handles.forget()
+        self._mark_programs()
+        for client in self._clients.values():
+            if client.subscription is None:
+                continue
+            now = {root: self._mounts.around(root) for root in client.mounts}
+            changed = [root for root in now if now[root] != client.mounts[root]]
+            client.mounts = now
+            for root in changed:
+                why = self._refused(root, client.eye, workspace=False)
+                detail = f"a filesystem was mounted or unmounted there{': ' if why else ''}{why}"
+                now_ns = time.time_ns()
+                client.outbox.tell(Lost(now_ns, now_ns, root, "remounted", detail))
+            if changed:
+                client.subscription.directories.build()
+                client.outbox.flush()
+
     # --- what happens ------------------------------------------------------------------------
 
     def _wanted(self, known: Known, facts: ProcessFacts) -> bool:
-        wanted = [client.subscription.wants(known, facts) for client in self._clients.values() if client.subscription]
+        wanted = [
+            client.subscription.wants(known, facts)
+            for client in self._clients.values()
+            if client.subscription
+        ]
         return any(wanted)
 
     def _take(self, batch: Batch) -> None:
@@ -312,6 +349,7 @@ class Sensor:
     def close(self) -> None:
         """Give back what the system lent."""
         self._looker.close()
+        self._mounts.close()
         self._group.close()
         self._connector.close()
         if self._accounts is not None:

@@ -1,8 +1,8 @@
 """Where a recorder's observations come from: the portable sensors, or an exact one.
 
-Both offer the same: what they put into the inbox they turn into observations, and ``barrier`` waits until all that
-has happened so far is in the inbox. The exact source brings the portable sensors along for those roots whose
-filesystem cannot be recorded exactly.
+Both offer the same: what they put into the inbox they turn into observations, and ``barrier`` waits until
+all that has happened so far is in the inbox. The exact source brings the portable sensors along for those
+roots whose filesystem cannot be recorded exactly.
 """
 
 import logging
@@ -174,7 +174,8 @@ class Portable:
 
     def observations(self, item: Signal | Deed) -> Iterator[seen.Observation]:
         """See ``Sources``."""
-        assert isinstance(item, Signal)
+        if isinstance(item, Deed):
+            return
         waiting = self._cookies.pop(item.path.rpartition(b"/")[2], None) if self._cookies else None
         if waiting is not None:
             waiting.set()

@@ -1,7 +1,7 @@
 """The process connector: every fork, exec and exit on the machine, with its time.
 
 Sources: drivers/connector/cn_proc.c, include/uapi/linux/cn_proc.h, connector(7) of netlink(7). Needs
-CAP_NET_ADMIN. Decoded here and not by pyroute2: see docs/explanation/dependencies.md.
+CAP_NET_ADMIN before Linux 6.6. Decoded here and not by pyroute2: see docs/explanation/dependencies.md.
 """
 
 import errno
@@ -57,12 +57,14 @@ class QueueFullError(Exception):
 
 
 class Connector:
-    """A subscription; ``read`` never waits. Raises ``PermissionError`` without CAP_NET_ADMIN."""
+    """A subscription; ``read`` never waits. Raises ``PermissionError`` where it is not allowed."""
 
     def __init__(self) -> None:
         if sys.platform != "linux":
             raise OSError(errno.ENOSYS, "the process connector is a part of Linux")
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, _NETLINK_CONNECTOR)
+        self._socket = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, _NETLINK_CONNECTOR
+        )
         try:
             with suppress(OSError):
                 self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _QUEUE_BYTES)
@@ -136,7 +138,9 @@ def parse(data: bytes) -> ProcessEvent | None:
     """Take one message of the socket apart; None for events that are not about processes coming and going."""
     if len(data) < _AT + 32:
         return None
-    what, _, at_ns, first, second, third, fourth, *_ = _EVENT.unpack_from(data.ljust(_AT + _EVENT.size, b"\0"), _AT)
+    what, _, at_ns, first, second, third, fourth, *_ = _EVENT.unpack_from(
+        data.ljust(_AT + _EVENT.size, b"\0"), _AT
+    )
     if what == Kind.FORK:
         return ProcessEvent(what, at_ns, fourth, third, second)
     if what == Kind.EXEC:

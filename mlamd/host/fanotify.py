@@ -94,7 +94,9 @@ class Group:
         if self._c.fanotify_mark(self.descriptor, _ADD | _FILESYSTEM, argument, -100, path) < 0:
             number = ctypes.get_errno()
             if number in _UNSUPPORTED:
-                raise UnsupportedError(f"its filesystem has no file handles for fanotify ({os.strerror(number)})")
+                raise UnsupportedError(
+                    f"its filesystem has no file handles for fanotify ({os.strerror(number)})"
+                )
             raise OSError(number, f"fanotify_mark: {os.strerror(number)}")
 
     def read(self, size_bytes: int = 1 << 16) -> bytes:
@@ -155,6 +157,10 @@ class Handles:
         self._handle = _FileHandle()
         self._mount = ctypes.c_int()
         self._fsids: dict[int, bytes] = {}
+
+    def forget(self) -> None:
+        """Expect another filesystem at each mount: their numbers come again."""
+        self._fsids.clear()
 
     def key_of(self, path: bytes, *, follow: bool = False) -> bytes | None:
         """Return filesystem id and handle of what stands at a path, None if nothing does, or no handle."""

@@ -3,6 +3,7 @@
 import os
 import stat as modes
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -14,7 +15,7 @@ from mlamd.model.observations import SourceMark
 _CHUNK_BYTES = 1 << 20
 _GENTLE_AFTER_BYTES = 16 << 20
 _GENTLY_S = 0.002
-"""A large file is read at some 400 MB/s at most: at full speed we would take the memory's bandwidth from others."""
+"""A large file is read at some 400 MB/s at most: at full speed we would take memory bandwidth from others."""
 
 
 class Digests(NamedTuple):
@@ -186,3 +187,25 @@ def free_bytes(path: Path) -> int:
         return shutil.disk_usage(path).free
     result = os.statvfs(path)
     return result.f_bavail * result.f_frsize
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of what stands at a path, None if nothing does."""
+    try:
+        result = path.stat()
+    except OSError:
+        return None
+    return result.st_dev, result.st_ino
+
+
+def identities(paths: Iterable[Path]) -> frozenset[tuple[int, ...]]:
+    """Return device and inode of each file that is there."""
+    return frozenset(found for path in paths if (found := identity(path)) is not None)
+
+
+def modified_ns(path: Path) -> int:
+    """Return when a file was last modified, 0 if it is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

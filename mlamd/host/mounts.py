@@ -46,9 +46,62 @@ def is_network(path: Path, table: str | None = None) -> bool:
     return filesystem_of(path, table) in NETWORK
 
 
+class MountTable:
+    """The mount table of this process; ``descriptor`` has an exceptional condition when it changes.
+
+    Source: proc_pid_mounts(5), proc_pid_mountinfo(5).
+    """
+
+    def __init__(self, path: str = "/proc/self/mountinfo") -> None:
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def around(self, root: bytes) -> tuple[tuple[str, bytes], ...]:
+        """Return device and point of the mount that holds a directory, and of those below the directory."""
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
+        data = b""
+        while part := os.read(self.descriptor, 1 << 16):
+            data += part
+        holding: tuple[str, bytes] = ("", b"")
+        below = []
+        for line in data.decode("utf-8", "surrogateescape").splitlines():
+            fields = line.split(" ")
+            place = (fields[0] + " " + fields[2], os.fsencode(_unescape(fields[4])))
+            if place[1].startswith(root + b"/"):
+                below.append(place)
+            elif place[1] in {root, b"/"} or root.startswith(place[1] + b"/"):
+                holding = place if len(place[1]) >= len(holding[1]) else holding
+        return (holding, *below)
+
+    def close(self) -> None:
+        """Give back the descriptor."""
+        os.close(self.descriptor)
+
+
 _VIRTUAL = frozenset(
-    {"proc", "sysfs", "devpts", "cgroup", "cgroup2", "mqueue", "debugfs", "tracefs", "securityfs", "bpf", "pstore"}
-    | {"configfs", "fusectl", "hugetlbfs", "binfmt_misc", "autofs", "rpc_pipefs", "nsfs", "devtmpfs", "efivarfs"}
+    {
+        "proc",
+        "sysfs",
+        "devpts",
+        "cgroup",
+        "cgroup2",
+        "mqueue",
+        "debugfs",
+        "tracefs",
+        "securityfs",
+        "bpf",
+        "pstore",
+    }
+    | {
+        "configfs",
+        "fusectl",
+        "hugetlbfs",
+        "binfmt_misc",
+        "autofs",
+        "rpc_pipefs",
+        "nsfs",
+        "devtmpfs",
+        "efivarfs",
+    }
 )
 
 

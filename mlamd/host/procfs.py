@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import psutil
@@ -15,6 +15,7 @@ from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts, ProcessKey
 
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _MOST_DESCRIPTORS = 1024
+_MANY_DESCRIPTORS = 256
 _ACCESS = 0o3
 
 
@@ -71,7 +72,7 @@ class ProcFs:
         name, fields = found
         base = f"{self._root}/{pid}"
         try:
-            uid = os.stat(base).st_uid  # first: who becomes another user then execs, and had other arguments before
+            uid = os.stat(base).st_uid  # first, as in look_at_image
             argv = read(f"{base}/cmdline")
         except OSError:
             return None
@@ -117,6 +118,20 @@ class ProcFs:
         place = status.find(b"\nNSpid:")
         inner = status[place:].split(b"\n", 2)[1].split()[1:] if place >= 0 else []
         return cgroup, container_in(cgroup), int(inner[-1]) if len(inner) > 1 else 0
+
+    def opened(self, pid: int, paths: Collection[bytes]) -> tuple[HeldFile, ...]:
+        """Return those of some files that a process has open now; none where it has very many."""
+        base = f"{self._root}/{pid}"
+        try:
+            numbers = os.listdir(f"{base}/fd")
+        except OSError:
+            return ()
+        found = []
+        for number in numbers if len(numbers) <= _MANY_DESCRIPTORS else ():
+            path = os.fsencode(_link(f"{base}/fd/{number}"))
+            if path in paths:
+                found.append(HeldFile(path, *self._access(base, number)))
+        return tuple(found)
 
     def mapped(self, pid: int) -> frozenset[bytes]:
         """Return the files that a process has in its memory. Source: proc_pid_maps(5)."""
@@ -218,12 +233,15 @@ class ProcFs:
 def look_at_image(pid: int) -> list[object] | None:
     """Look at the program that a process has just begun; what is gone first is read first.
 
-    Returns command line, executable and directory (bytes), uid, name, group, session and terminal, None in the place
-    of what could not be read; None if the command line is gone already.
+    Whose it is comes before that: a process that becomes another user's and execs had other arguments before.
+
+    Returns command line, executable and directory (bytes), the targets of the standard descriptors, uid,
+    name, group, session and terminal, None in the place of what could not be read; None if the command
+    line is gone already.
     """
     base = f"/proc/{pid}"
     try:
-        uid = os.stat(base).st_uid  # first: who becomes another user then execs, and had other arguments before
+        uid = os.stat(base).st_uid  # first: see below
         argv = read(f"{base}/cmdline")
     except OSError:
         return None
@@ -231,20 +249,32 @@ def look_at_image(pid: int) -> list[object] | None:
         return None
     executable = os.fsencode(_link(f"{base}/exe").removesuffix(" (deleted)"))
     cwd = os.fsencode(_link(f"{base}/cwd"))
+    standard = [_link(f"{base}/fd/{number}") for number in range(3)]
     try:
         data = read(f"{base}/stat")
     except OSError:
-        return [argv, executable, cwd, uid, None, None, None, None]
+        return [argv, executable, cwd, standard, uid, None, None, None, None]
     open_, close = data.find(b"("), data.rfind(b")")
     fields = data[close + 2 :].split(b" ", 6)
-    return [argv, executable, cwd, uid, _text(data[open_ + 1 : close]), *(int(field) for field in fields[2:5])]
+    return [
+        argv,
+        executable,
+        cwd,
+        standard,
+        uid,
+        _text(data[open_ + 1 : close]),
+        *(int(field) for field in fields[2:5]),
+    ]
 
 
-_CONTAINER = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:/|$)|/(?:lxc(?:\.payload)?[./]|machine-)([^/]+?)(?:\.scope)?(?:/|$)")
+_CONTAINER = re.compile(
+    r"(?:^|[/:-])(?<!conmon-)([0-9a-f]{64})(?:\.scope)?(?:/|$)"
+    r"|/(?:lxc/|lxc\.payload[./]|machine-)([^/]+?)(?:\.scope)?(?:/|$)"
+)
 
 
 def cgroup_of(text: str) -> str:
-    """Return the control group in ``/proc/PID/cgroup``: the unified one, else that of systemd, else the longest.
+    """Return the control group in ``/proc/PID/cgroup``: the unified one, else systemd's, else the longest.
 
     Source: cgroups(7).
     """
@@ -253,13 +283,16 @@ def cgroup_of(text: str) -> str:
         _, names, path = line.split(":", 2)
         paths[names] = path
     unified = paths.get("", "/")
-    return unified if unified != "/" else paths.get("name=systemd") or max(paths.values(), key=len, default="/")
+    return (
+        unified if unified != "/" else paths.get("name=systemd") or max(paths.values(), key=len, default="/")
+    )
 
 
 def container_in(cgroup: str) -> str:
     """Return the id of the container in the name of a control group, "" if there is none.
 
     Docker, containerd, podman and Kubernetes name theirs by 64 hexadecimal digits, LXC and nspawn by a name.
+    Their monitors (``conmon``, ``lxc.monitor``) are not inside.
     """
     found = _CONTAINER.search(cgroup)
     return (found.group(1) or found.group(2)) if found is not None else ""

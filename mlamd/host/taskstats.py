@@ -78,7 +78,9 @@ class TaskStats:
         if sys.platform != "linux":
             raise OSError(errno.ENOSYS, "taskstats is a part of Linux")
         self.lost = 0
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_GENERIC)
+        self._socket = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_GENERIC
+        )
         try:
             with suppress(OSError):
                 self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _QUEUE_BYTES)
@@ -123,7 +125,7 @@ class TaskStats:
                 raise OSError(number, os.strerror(number))
 
     def read(self) -> list[Spent]:
-        """Return the accounts that have come since the last call; what the kernel dropped adds to ``lost``."""
+        """Return the accounts that have come since the last call; what was dropped adds to ``lost``."""
         found: list[Spent] = []
         while True:
             try:
@@ -166,7 +168,9 @@ def _spent(data: bytes, at: int, end: int) -> Spent | None:
     base = at + rest
     name = data[base + 80 : base + 112].split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
     (thread,) = struct.unpack_from("=I", data, base + 128)
-    user_us, system_us = _exactly(*struct.unpack_from("=QQ", data, base + 152), *struct.unpack_from("=Q", data, base + 72))
+    user_us, system_us = _exactly(
+        *struct.unpack_from("=QQ", data, base + 152), *struct.unpack_from("=Q", data, base + 72)
+    )
     (peak_kib,) = struct.unpack_from("=Q", data, base + 200)
     read_bytes, write_bytes = struct.unpack_from("=QQ", data, base + 248)
     (process,) = struct.unpack_from("=I", data, last)

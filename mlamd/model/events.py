@@ -87,7 +87,7 @@ class StepStarted:
     cgroup: int = 0
     container: int = 0
     inner_pid: int = 0
-    """Control group and id of the container (names), and the pid in its own namespace; 0 where there is none."""
+    """Control group and id of the container (names), pid in its own namespace; 0 where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class FileOpened:
     created: bool = False
     """True if this open made the file."""
     changed: bool = False
-    """True if the process changed the content at the same time, so that ``stat`` may be that of afterwards."""
+    """True if the process changed the content at the same time: ``stat`` may be that of afterwards."""
 
 
 @dataclass(frozen=True, slots=True)

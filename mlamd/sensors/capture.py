@@ -1,9 +1,9 @@
 """The loop that reads the kernel: fanotify, the process connector and taskstats, in one thread.
 
-The file queue is not read the moment something is in it, as waking a reader for each event would cost the one who
-opens a file several times as much: after a read the loop rests, and hears only of processes meanwhile. What one
-read finds happened between two known times. Events of the file queue and of processes are put in order by
-``Subscription``, which gets both.
+The file queue is not read the moment something is in it, as waking a reader for each event would cost the
+one who opens a file several times as much: after a read the loop rests, and hears only of processes
+meanwhile. What one read finds happened between two known times. Events of the file queue and of processes
+are put in order by ``Subscription``, which gets both.
 """
 
 import select
@@ -29,8 +29,8 @@ _MOST = 4_000
 class Batch:
     """What was read at once. All happened between ``from_ns`` and ``at_ns``.
 
-    What processes did until ``ripe_ns`` has no file event left in the queue. ``lost`` are reason and detail of
-    what the kernel dropped since ``from_ns``.
+    What processes did until ``ripe_ns`` has no file event left in the queue. ``lost`` are reason and detail
+    of what the kernel dropped since ``from_ns``.
     """
 
     from_ns: int
@@ -42,7 +42,10 @@ class Batch:
 
 
 class Capture:
-    """Reads until ``stop``; ``take`` gets every batch. ``extra`` are descriptors to wait on, each with a callback."""
+    """Reads until ``stop``; ``take`` gets every batch.
+
+    ``extra`` are further descriptors to wait on, each with a callback.
+    """
 
     def __init__(
         self,
@@ -58,6 +61,8 @@ class Capture:
         self._executions = executions
         self._take = take
         self.extra: dict[int, Callable[[], None]] = {}
+        self.urgent: dict[int, Callable[[], None]] = {}
+        """Descriptors that have an exceptional condition when something happens (select(2), POLLPRI)."""
         self._changes: list[Change] = []
         self._lost: list[tuple[str, str]] = []
         self._lost_accounts = 0
@@ -76,18 +81,21 @@ class Capture:
             left = self._rest_until - time.monotonic()
             watched = [processes, *self.extra] if left > 0 else [files, processes, *self.extra]
             pending = bool(self._changes)
-            timeout = left if left > 0 else (0.0 if pending else _SOON_S if self._executions.waits else _IDLE_S)
+            timeout = (
+                left if left > 0 else (0.0 if pending else _SOON_S if self._executions.waits else _IDLE_S)
+            )
             asked_ns = time.time_ns()
-            ready, _, _ = select.select(watched, [], [], timeout)
+            ready, _, changed = select.select(watched, [], list(self.urgent), timeout)
             now_ns = time.time_ns()
             if processes in ready:
                 self._processes()
             if self._executions.waits:
                 self._changes += self._executions.later(now_ns)
             for descriptor in ready:
-                action = self.extra.get(descriptor)
-                if action is not None:
-                    action()
+                if descriptor in self.extra:
+                    self.extra[descriptor]()
+            for descriptor in changed:
+                self.urgent[descriptor]()
             if left <= 0 and (files in ready or self._changes):
                 waited = now_ns - asked_ns > _SLACK_NS
                 self.drain(now_ns - _SLACK_NS if waited else 0)
@@ -105,7 +113,11 @@ class Capture:
                     self._last_ns = max(self._last_ns, empty_ns)
                 return
             started = min((change.at_ns for change in self._changes), default=self._last_ns)
-            from_ns = max(self._last_ns, min(not_before_ns, started - _SLACK_NS)) if not_before_ns else self._last_ns
+            from_ns = (
+                max(self._last_ns, min(not_before_ns, started - _SLACK_NS))
+                if not_before_ns
+                else self._last_ns
+            )
             at_ns = time.time_ns()
             changes, self._changes = self._changes, []
             lost, self._lost = self._lost, []
@@ -162,4 +174,3 @@ def wall_clock() -> Callable[[int], int]:
         return monotonic_ns + time.time_ns() - time.monotonic_ns()
 
     return wall_ns
-

@@ -1,8 +1,9 @@
 """From deeds to observations: looks at the files, and takes joined events apart.
 
-The kernel joins what one process does to one file until the queue is read, and then does not tell in which order it
-was done. Of a file that was opened, read or written, and closed, only one order is possible. Where a process opened a
-file both for reading and for writing, it is taken to have read what was there before, unless it made the file.
+The kernel joins what one process does to one file until the queue is read, and then does not tell in which
+order it was done. Of a file that was opened, read or written, and closed, only one order is possible. Where
+a process opened a file both for reading and for writing, it is taken to have read what was there before,
+unless it made the file.
 """
 
 from collections.abc import Callable, Iterator
@@ -119,5 +120,3 @@ class DeedTranslator:
         if stat is not None:
             mark = self._files.source_mark(deed.path)
             yield seen.FileOpened(deed.from_ns, deed.path, stat, deed.process, source_mark=mark)
-
-

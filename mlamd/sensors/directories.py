@@ -13,7 +13,16 @@ from mlamd.host.fanotify import Handles
 
 SKIPPED = frozenset(
     {b".git", b".hg", b".svn", b".jj", b".mlamd", b".ipynb_checkpoints", b"node_modules", b".venv", b"venv"}
-    | {b"site-packages", b"dist-packages", b".conda", b"conda-meta", b".tox", b".nox", b".pixi", b".virtualenvs"}
+    | {
+        b"site-packages",
+        b"dist-packages",
+        b".conda",
+        b"conda-meta",
+        b".tox",
+        b".nox",
+        b".pixi",
+        b".virtualenvs",
+    }
     | {b".mypy_cache", b".ruff_cache", b".pytest_cache", b".direnv"}
 )
 """Directories that are noise whatever a user says; the recorder leaves out what else is."""
@@ -29,7 +38,7 @@ Lister = Callable[[list[bytes]], list[Listed | None]]
 
 
 class Directories:
-    """The directories below some roots; ``on_filesystem`` is told of each device that is met for the first time.
+    """The directories below some roots; ``on_filesystem`` is told of each device when it is first met.
 
     ``lister`` looks at directories in place of us, ``room`` is asked whether so many more may be looked at.
     """
@@ -65,6 +74,7 @@ class Directories:
     def build(self) -> None:
         """Walk the roots; what the table knew before is forgotten."""
         self._paths.clear()
+        self._devices.clear()
         for root in self._roots:
             self.enter(root)
 
@@ -109,7 +119,7 @@ class Directories:
         return key, device, inner
 
     def standing(self, pid: int) -> bytes | None:
-        """Return the recorded directory in which a process stands, whatever its own mount namespace calls it."""
+        """Return the recorded directory in which a process stands, in whatever mount namespace."""
         key = self._handles.key_of(b"/proc/%d/cwd" % pid, follow=True)
         return None if key is None else self._paths.get(key)
 

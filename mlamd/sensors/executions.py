@@ -1,11 +1,12 @@
 """Who runs what: the processes of the machine as the kernel's process connector tells of them.
 
-A process is looked at in ``/proc`` the moment that it execs, as a short one will be gone soon. What could not be
-read in time is known by its process, parent and times only. A process that has only forked looks like its parent.
+A process is looked at in ``/proc`` the moment that it execs, as a short one will be gone soon. What could
+not be read in time is known by its process, parent and times only. A process that has only forked looks
+like its parent.
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts, ProcessKey
 
 _KEEP_NS = 5_000_000_000
 _LATER_NS = 50_000_000
+_MOST_CHANNELS = 20_000
 
 Held = tuple[tuple[HeldFile, ...], tuple[HeldPipe, ...]]
 
@@ -24,17 +26,33 @@ class Table(Protocol):
 
     boot: str
 
-    def pids(self) -> Iterable[int]: ...
+    def pids(self) -> Iterable[int]:
+        """Return the ids of all processes."""
+        ...
 
-    def look(self, pid: int) -> ProcessFacts | None: ...
+    def look(self, pid: int) -> ProcessFacts | None:
+        """Look at one process."""
+        ...
 
-    def held(self, pid: int) -> Held | None: ...
+    def held(self, pid: int) -> Held | None:
+        """Look at the descriptors of a process."""
+        ...
 
-    def threads(self, pid: int) -> int: ...
+    def opened(self, pid: int, paths: Collection[bytes]) -> tuple[HeldFile, ...]:
+        """Return those of some files that a process has open now."""
+        ...
 
-    def start_of(self, monotonic_ns: int) -> tuple[int, int]: ...
+    def threads(self, pid: int) -> int:
+        """Return how many threads a process has."""
+        ...
 
-    def container(self, pid: int) -> tuple[str, str, int]: ...
+    def start_of(self, monotonic_ns: int) -> tuple[int, int]:
+        """Return start and wall clock of a process that was forked at a monotonic time."""
+        ...
+
+    def container(self, pid: int) -> tuple[str, str, int]:
+        """Return control group, container id and pid in its own namespace."""
+        ...
 
 
 @dataclass(slots=True)
@@ -58,7 +76,6 @@ class Usage:
         self.write_bytes += spent.write_bytes
         self.block_delay_ns += spent.block_delay_ns
         self.threads += 1
-
 
     def join(self, other: "Usage | None") -> None:
         """Add what another process has used."""
@@ -99,7 +116,7 @@ class Known:
 
 @dataclass(slots=True)
 class Change:
-    """A fork, exec or end of a process, with what was seen of it at that moment; or only a later look at it."""
+    """A fork, exec or end of a process, with what was seen of it then; or only a later look at it."""
 
     kind: Kind | None
     at_ns: int
@@ -109,8 +126,11 @@ class Change:
     done: bool = False
 
 
-Look = Callable[[ProcessEvent, ProcessFacts], ProcessFacts | None]
-"""Returns the facts of the program that an exec has begun, given those from before; None if it was too late."""
+Seen = tuple[ProcessFacts, tuple[HeldPipe, ...]]
+"""The facts of a program, and the pipes that are its standard input and output."""
+
+Look = Callable[[ProcessEvent, ProcessFacts], Seen | None]
+"""Returns what was seen of the program that an exec has begun, given the facts before; None if too late."""
 
 
 class Executions:
@@ -129,9 +149,10 @@ class Executions:
         self._wall_ns = wall_ns
         self._known: dict[int, Known] = {}
         self._ended: list[Known] = []
-        self._channels: set[str] = set()
-        self._later: dict[Known, tuple[int, Known]] = {}
-        """Children with pipes that nobody was known to hold: when to look at the parent, and which."""
+        self._readers: dict[str, set[Known]] = {}
+        """By channel, who was seen to hold its reading end when a program began."""
+        self._later: dict[Known, tuple[int, Held | None]] = {}
+        """Children with pipes that were new: when to look at the parent, and what that held at first."""
 
     def of(self, pid: int) -> Known | None:
         """Return the process that has, or had last, this id; one that nobody told of is looked at now."""
@@ -213,7 +234,9 @@ class Executions:
         """Look at the group and session of a process that has only forked; they change after the fork."""
         facts = None if known.ended_ns else self._table.look(known.key.pid)
         if facts is not None and abs(facts.key.start - known.key.start) <= 1:
-            known.facts = replace(known.facts, group=facts.group, session=facts.session, terminal=facts.terminal)
+            known.facts = replace(
+                known.facts, group=facts.group, session=facts.session, terminal=facts.terminal
+            )
         return known.facts
 
     def _exec(self, event: ProcessEvent) -> Change | None:
@@ -227,14 +250,13 @@ class Executions:
         facts = known.facts
         known.threads, known.looked = 1, True
         known.complete = seen is not None
-        known.facts = seen or replace(facts, argv=(), name="", executable="")
-        if not self._wanted(known, known.facts):
-            return Change(Kind.EXEC, at_ns, known, known.facts)
-        if not known.complete:
-            return Change(Kind.EXEC, at_ns, known, known.facts)
-        self.look_at_container(known)
+        known.facts, pipes = seen or (replace(facts, argv=(), name="", executable=""), ())
+        wanted = self._wanted(known, known.facts)
+        if wanted and known.complete:
+            self.look_at_container(known)
         change = Change(Kind.EXEC, at_ns, known, known.facts)
-        self.look_at_descriptors(change)
+        if wanted and known.complete:
+            self.look_at_descriptors(change, pipes)
         return change
 
     def look_at_container(self, known: Known) -> None:
@@ -242,22 +264,28 @@ class Executions:
         cgroup, container, inner_pid = self._table.container(known.key.pid)
         known.facts = replace(known.facts, cgroup=cgroup, container=container, inner_pid=inner_pid)
 
-    def look_at_descriptors(self, change: Change) -> None:
-        """Add what a process holds. If it has pipes that nobody was known to hold, its parent may have the other end.
+    def look_at_descriptors(self, change: Change, pipes: tuple[HeldPipe, ...]) -> None:
+        """Add what a process holds; if it has ended already, at least the pipes that were seen at first.
 
-        Who starts a pipeline has both ends in its hands for a moment; so the parent is looked at a little later.
+        If it has pipes that nobody was known to hold, its parent may have the other end. Who starts a
+        pipeline has both ends in its hands for a moment; so the parent is looked at a little later.
         """
         known = change.known
         held = self._table.held(known.key.pid)
         if held is None or not (held[0] or held[1]):
-            return
+            if not pipes:
+                return
+            held = ((), pipes)
         change.held = held
-        channels = {pipe.channel for pipe in held[1]}
-        if channels - self._channels and known.parent is not None and not known.parent.ended_ns:
-            self._later[known] = (change.at_ns + _LATER_NS, known.parent)
-        self._channels |= channels
-        if len(self._channels) > 100_000:
-            self._channels.clear()
+        new = [pipe for pipe in held[1] if pipe.channel not in self._readers]
+        for pipe in held[1]:
+            readers = self._readers.setdefault(pipe.channel, set())
+            if pipe.reads:
+                readers.add(known)
+        if new and known.parent is not None and not known.parent.ended_ns:
+            self._later[known] = (change.at_ns + _LATER_NS, self._table.held(known.parent.key.pid))
+        if len(self._readers) > _MOST_CHANNELS:
+            self._readers.clear()
 
     @property
     def waits(self) -> bool:
@@ -266,10 +294,28 @@ class Executions:
 
     def later(self, now_ns: int) -> list[Change]:
         """Return looks at parents that are due."""
-        due = [known for known, (at_ns, _) in self._later.items() if at_ns <= now_ns or known.ended_ns]
-        parents = {self._later.pop(known)[1] for known in due}
-        looks = [(parent, self._table.held(parent.key.pid)) for parent in parents if not parent.ended_ns]
-        return [Change(None, now_ns, parent, parent.facts, held) for parent, held in looks if held is not None]
+        due = [known for known, (at_ns, _) in self._later.items() if at_ns <= now_ns]
+        changes = []
+        for known in due:
+            _, before = self._later.pop(known)
+            parent = known.parent
+            if parent is not None and not parent.ended_ns:
+                held = self._table.held(parent.key.pid) or ((), ())
+                pipes = held[1] + self._kept(known, parent, before)
+                changes.append(Change(None, now_ns, parent, parent.facts, (held[0], pipes)))
+        return changes
+
+    def _kept(self, child: Known, parent: Known, before: Held | None) -> tuple[HeldPipe, ...]:
+        """Return the reading ends that a parent held when its child began, and gave to nobody else."""
+        return tuple(
+            pipe
+            for pipe in (before[1] if before is not None else ())
+            if pipe.reads and not pipe.writes and not self._readers.get(pipe.channel, set()) - {child, parent}
+        )
+
+    def opened(self, known: Known, paths: Collection[bytes]) -> tuple[HeldFile, ...]:
+        """Return those of some files that a process has open now."""
+        return () if known.ended_ns else self._table.opened(known.key.pid, paths)
 
     def _exit(self, event: ProcessEvent) -> Change | None:
         known = self._known.get(event.process)

@@ -1,18 +1,16 @@
 """How a sensor process tells a recorder what it saw: frames over a Unix socket.
 
-A frame is its length (4 bytes, big-endian) and one msgpack value. The recorder begins with a map (``Hello``); the
-sensor answers with a map (``Welcome``, or ``{"error": text}``); then it sends arrays of items, each an array
-``[kind, field, ...]``, and the recorder sends ``["sync", number]``, which comes back as an item when all that
-had happened before has been sent. The fields are those of the types in their order; a process is
-``[pid, start]``, with a third element 0 if it cannot or must not be known.
+A frame is its length (4 bytes, big-endian) and one msgpack value. The recorder begins with a map
+(``Hello``); the sensor answers with a map (``Welcome``, or ``{"error": text}``); then it sends arrays of
+items, each an array ``[kind, field, ...]``, and the recorder sends ``["sync", number]``, which comes back
+as an item when all that had happened before has been sent. The fields are those of the types in their
+order; a process is ``[pid, start]``, with a third element 0 if it cannot or must not be known.
 """
 
 import struct
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from typing import Any
-
-import msgpack
 
 from mlamd.model import codec
 from mlamd.model import observations as seen
@@ -57,9 +55,7 @@ def _facts(facts: ProcessFacts) -> list[Any]:
 
 def row_of(item: Item) -> list[Any]:
     """Turn what is told into a plain list."""
-    kind = type(item)
-    if kind is Deed:
-        assert isinstance(item, Deed)
+    if isinstance(item, Deed):
         return [_DEED, item.mask, item.from_ns, item.at_ns, item.path, _key(item.process), item.target]
     if isinstance(item, seen.ProcessSeen):
         return [_SEEN, item.at_ns, _facts(item.facts), item.since_ns]
@@ -74,7 +70,7 @@ def row_of(item: Item) -> list[Any]:
         return [_POLLED, item.at_ns, item.began_ns]
     if isinstance(item, seen.Lost):
         return [_LOST, item.at_ns, item.from_ns, item.scope, item.reason, item.detail]
-    raise TypeError(f"a sensor does not tell of {kind.__name__}")
+    raise TypeError(f"a sensor does not tell of {type(item).__name__}")
 
 
 def synced(number: int) -> bytes:
@@ -110,7 +106,9 @@ class Reader:
             return seen.ProcessSeen(row[1], ProcessFacts(*facts), row[3])
         if kind == _HELD:
             files = tuple(HeldFile(*file) for file in row[3])
-            return seen.ProcessHeld(row[1], self._process(row[2]), files, tuple(HeldPipe(*pipe) for pipe in row[4]))
+            return seen.ProcessHeld(
+                row[1], self._process(row[2]), files, tuple(HeldPipe(*pipe) for pipe in row[4])
+            )
         if kind == _GONE:
             return seen.ProcessGone(row[1], self._process(row[2]), row[3])
         if kind == _USED:
@@ -148,5 +146,3 @@ class Splitter:
             position = end
         del waiting[:position]
         return values
-
-

@@ -1,9 +1,9 @@
 """A small process that looks at each program the moment it begins, and does nothing else.
 
-A program may live for less than a millisecond; whoever has other work to do comes too late for its command line. So
-the sensor forks this process, which waits for the kernel's word of an exec, reads ``/proc`` and passes on what
-it saw. It runs before all others (sched(7): SCHED_FIFO), for some 0.1 ms an exec: at nice -20, one exec in ten was
-seen too late, as a running process keeps its slice of 3 ms.
+A program may live for less than a millisecond; whoever has other work to do comes too late for its command
+line. So the sensor forks this process, which waits for the kernel's word of an exec, reads ``/proc`` and
+passes on what it saw. It runs before all others (sched(7): SCHED_FIFO), for some 0.1 ms an exec: at nice
+-20, one exec in ten was seen too late, as a running process keeps its slice of 3 ms.
 """
 
 import gc
@@ -16,7 +16,8 @@ from typing import Any
 
 from mlamd.host.connector import Connector, Kind, ProcessEvent, QueueFullError
 from mlamd.host.procfs import look_at_image
-from mlamd.model.processes import ProcessFacts
+from mlamd.model.processes import HeldPipe, ProcessFacts
+from mlamd.sensors.executions import Seen
 from mlamd.sensors.frames import Splitter, frame
 
 _PIPE_BYTES = 1 << 20
@@ -26,7 +27,7 @@ _MOST_KEPT = 10_000
 _NICEST = -20
 
 Image = list[Any]
-"""Arguments, executable, directory (bytes), uid, name, group, session, terminal; None for what was not to be read."""
+"""What ``host.procfs.look_at_image`` returns."""
 
 
 class Looker:
@@ -49,17 +50,17 @@ class Looker:
         self._images: dict[tuple[int, int], Image | None] = {}
         self._ended = False
 
-    def image(self, event: ProcessEvent, before: ProcessFacts) -> ProcessFacts | None:
+    def image(self, event: ProcessEvent, before: ProcessFacts) -> Seen | None:
         """Return what was seen of the program that this exec began, None if that was too late."""
         place = (event.process, event.monotonic_ns)
         while place not in self._images and not self._ended:
             if not self._receive() and not select.select([self._reading], [], [], _PATIENCE_MS / 1000)[0]:
                 break
         if self._ended and place not in self._images:
-            return facts_of(look_at_image(event.process), before)
+            return seen_in(look_at_image(event.process), before)
         if len(self._images) > _MOST_KEPT:
             self._images.clear()
-        return facts_of(self._images.pop(place, None), before)
+        return seen_in(self._images.pop(place, None), before)
 
     def _receive(self) -> bool:
         try:
@@ -81,12 +82,20 @@ class Looker:
         os.close(self._reading)
 
 
-def facts_of(image: Image | None, before: ProcessFacts) -> ProcessFacts | None:
-    """Turn a look into facts; what could not be read is as it was before the exec."""
+def seen_in(image: Image | None, before: ProcessFacts) -> Seen | None:
+    """Turn a look into facts, and the pipes that are standard input and output.
+
+    What could not be read is as it was before the exec.
+    """
     if image is None:
         return None
-    argv, executable, cwd, uid, name, group, session, terminal = image
-    return replace(
+    argv, executable, cwd, standard, uid, name, group, session, terminal = image
+    pipes = tuple(
+        HeldPipe(target, reads=number == 0, writes=number > 0)
+        for number, target in enumerate(standard)
+        if target.startswith("pipe:[")
+    )
+    facts = replace(
         before,
         argv=tuple(_text(word) for word in bytes(argv).rstrip(b"\0").split(b"\0")),
         executable=_text(executable),
@@ -97,6 +106,7 @@ def facts_of(image: Image | None, before: ProcessFacts) -> ProcessFacts | None:
         session=before.session if session is None else session,
         terminal=before.terminal if terminal is None else terminal,
     )
+    return facts, pipes
 
 
 def _text(data: object) -> str:
@@ -104,7 +114,7 @@ def _text(data: object) -> str:
 
 
 def _hurry() -> None:
-    """Run before others the moment there is something to do: a time slice of somebody else would be too long."""
+    """Run before others when there is something to do: somebody else's time slice would be too long."""
     gc.disable()
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))

@@ -54,8 +54,9 @@ class Deed:
     """What one process did to one name, as fanotify reports it.
 
     ``mask`` holds the bits of ``host.fanotify``; several mean that the process did all of this between the
-    two times, in an order that the kernel does not tell. ``path`` is empty for a file that came from outside,
-    ``target`` is the new name of a rename. The key of a process that cannot, or must not, be known has no boot.
+    two times, in an order that the kernel does not tell. ``path`` is empty for a file that came from
+    outside, ``target`` is the new name of a rename. The key of a process that cannot, or must not, be known
+    has no boot.
     """
 
     mask: int

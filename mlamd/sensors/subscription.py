@@ -5,6 +5,7 @@ process becomes another. A process is told of, with all its ancestors, before it
 """
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -12,7 +13,17 @@ from typing import Protocol
 
 from mlamd.host import fanotify
 from mlamd.host.connector import Kind
-from mlamd.host.fanotify import CREATE, DELETE, ONDIR, OPEN_EXEC, RENAME, Raw
+from mlamd.host.fanotify import (
+    CLOSE_NOWRITE,
+    CLOSE_WRITE,
+    CREATE,
+    DELETE,
+    ONDIR,
+    OPEN,
+    OPEN_EXEC,
+    RENAME,
+    Raw,
+)
 from mlamd.host.taskstats import counts_delays
 from mlamd.model import observations as seen
 from mlamd.model.processes import ProcessFacts, ProcessKey, concerns
@@ -27,6 +38,8 @@ _CHANGES = CREATE | DELETE | RENAME | fanotify.ATTRIB
 _ANYBODY = -1
 _SOMEBODY = -1
 """Stands for the pid of a process of which it is not known whose it was."""
+_LOADING_NS = 1_000_000_000
+_MOST_LOADING = 10_000
 
 Told = Deed | seen.Observation
 
@@ -95,7 +108,11 @@ class Subscription:
         self._changes: deque[Change] = deque()
         self._of: dict[int, deque[Change]] = {}
         self._leaving: list[bytes] = []
+        self._programs: dict[int, tuple[bytes, int]] = {}
+        """By process: the program that it has opened to execute, and when, until the exec is heard of."""
         self._used: dict[Known, Usage] = {}
+        self._lasting: dict[Known, set[bytes]] = {}
+        """What was opened in this batch, and not closed in it."""
         self._delays = counts_delays()
 
     # --- processes ---------------------------------------------------------------------------
@@ -188,7 +205,7 @@ class Subscription:
                 self._apply(change)
 
     def _ended(self, change: Change) -> None:
-        """Tell of an end, and what was used; of one that was not told of itself, it counts for an ancestor."""
+        """Tell of an end and what was used; of one that was not told of, it counts for an ancestor."""
         known = change.known
         theirs = self._is_theirs(known.facts)
         usage = self._used.pop(known, Usage())
@@ -229,11 +246,12 @@ class Subscription:
             copy = replace(change, done=False)
             self._changes.append(copy)
             self._of.setdefault(change.known.key.pid, deque()).append(copy)
+            self._begin_at_once(copy)
         path_of = self.directories.path
         self._access.foresee(batch.raws, path_of)
         for raw in batch.raws:
-            if raw.mask & OPEN_EXEC and raw.pid in self._of:
-                self._program_opened(raw)
+            if raw.mask & OPEN_EXEC:
+                self._program_opened(raw, batch.at_ns)
             directory = path_of(raw.directory)
             if directory is None and not (raw.new_directory and path_of(raw.new_directory)):
                 continue
@@ -246,7 +264,17 @@ class Subscription:
         self._leaving.clear()
         for reason, detail in batch.lost:
             self._tell(seen.Lost(batch.at_ns, batch.from_ns, b"", reason, detail))
+        self._look_at_modes()
         self._ripen(batch.ripe_ns)
+
+    def _look_at_modes(self) -> None:
+        """Tell for what files were opened that are still open: no event says it, a descriptor does."""
+        for known, paths in self._lasting.items():
+            if paths and known in self._shown:
+                files = self._executions.opened(known, paths)
+                if files:
+                    self._tell(seen.ProcessHeld(time.time_ns(), known.key, files, ()))
+        self._lasting.clear()
 
     def _ripen(self, ripe_ns: int) -> None:
         """Apply what processes have done, as far as all their file events have been read."""
@@ -260,15 +288,29 @@ class Subscription:
                 waiting.append(change)
         self._changes = waiting
 
-    def _program_opened(self, raw: Raw) -> None:
-        """Let a process become another program where the queue shows that its program was opened."""
+    def _begin_at_once(self, change: Change) -> None:
+        """Let a process be another program from the start of a batch, if that was opened before."""
+        if change.kind is not Kind.EXEC:
+            return
+        name, opened_ns = self._programs.pop(change.known.key.pid, (b"", 0))
+        if opened_ns and change.at_ns - opened_ns < _LOADING_NS and _names(change.facts, name):
+            self._apply(change)
+
+    def _program_opened(self, raw: Raw, at_ns: int) -> None:
+        """Let a process become another program where the queue shows that its program was opened.
+
+        If nothing has been heard of the exec yet, it is under way, and comes before all that comes later.
+        """
         if raw.name.startswith(_LOADERS):
             return
-        for change in self._of[raw.pid]:
+        for change in self._of.get(raw.pid, ()):
             if change.kind is Kind.EXEC and not change.done:
                 if _names(change.facts, raw.name):
                     self._apply(change)
                 return
+        if len(self._programs) > _MOST_LOADING:
+            self._programs.clear()
+        self._programs[raw.pid] = raw.name, at_ns
 
     def _deed(self, raw: Raw, directory: bytes | None, batch: Batch) -> None:
         mask = raw.mask
@@ -284,11 +326,14 @@ class Subscription:
         path, target = self._visible(raw, path, target)
         if path is None and target is None:
             return
+        self._note_lasting(raw, target or path or b"")
         actor = self._actor(raw.pid, batch)
         self._tell(Deed(mask, batch.from_ns, batch.at_ns, path or b"", actor, target or b""))
 
-    def _visible(self, raw: Raw, path: bytes | None, target: bytes | None) -> tuple[bytes | None, bytes | None]:
-        """Leave out what the user may not know of: a file may come from, or go to, where they cannot look."""
+    def _visible(
+        self, raw: Raw, path: bytes | None, target: bytes | None
+    ) -> tuple[bytes | None, bytes | None]:
+        """Leave out what the user may not know of: where a file came from, or where it went."""
         changed = bool(raw.mask & _CHANGES)
         known = self._executions.of(raw.pid)
         theirs = known is not None and self._is_theirs(known.facts)
@@ -299,8 +344,17 @@ class Subscription:
             target = None
         return path, target
 
+    def _note_lasting(self, raw: Raw, path: bytes) -> None:
+        known = self._executions.of(raw.pid)
+        if known is None or not self._is_theirs(known.facts):
+            return
+        if raw.mask & (CLOSE_WRITE | CLOSE_NOWRITE):
+            self._lasting.get(known, set()).discard(path)
+        elif raw.mask & OPEN and not raw.mask & CREATE:
+            self._lasting.setdefault(known, set()).add(path)
+
     def _actor(self, pid: int, batch: Batch) -> ProcessKey:
-        """Return who did it, after telling of that process; a key without a boot where it must not be known."""
+        """Return who did it, after telling of that process; without a boot where it must not be known."""
         known = self._executions.of(pid)
         if known is None:
             return ProcessKey("", pid if self._uid == _ANYBODY else _SOMEBODY, 0)

@@ -125,7 +125,13 @@ def test_the_kernel_judges_modes_owners_and_groups(
 def test_access_control_lists_count(clerk: Clerk, top: Path) -> None:
     """Format: linux/posix_acl_xattr.h."""
     file = make(top / "file", 0o600)
-    entries = [(1, 6, 0xFFFFFFFF), (2, 4, ONE.uid), (4, 0, 0xFFFFFFFF), (16, 4, 0xFFFFFFFF), (32, 0, 0xFFFFFFFF)]
+    entries = [
+        (1, 6, 0xFFFFFFFF),
+        (2, 4, ONE.uid),
+        (4, 0, 0xFFFFFFFF),
+        (16, 4, 0xFFFFFFFF),
+        (32, 0, 0xFFFFFFFF),
+    ]
     acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
     try:
         os.setxattr(file, "system.posix_acl_access", acl)
@@ -277,7 +283,9 @@ def test_a_batch_is_one_question(watched: Watched) -> None:
     for number in range(100):
         make(watched.directory / f"{number}", 0o644 if number % 2 else 0o600)
     watched.batch(*((OPEN, f"{number}") for number in range(100)))
-    assert [watched.allowed(f"{number}") for number in range(100)] == [bool(number % 2) for number in range(100)]
+    assert [watched.allowed(f"{number}") for number in range(100)] == [
+        bool(number % 2) for number in range(100)
+    ]
     assert watched.clerk.asked == 1
     watched.batch(*((OPEN, f"{number}") for number in range(100)))
     assert watched.clerk.asked == 1

@@ -184,7 +184,8 @@ def sync(project: Project) -> None:
 # --- one's own -------------------------------------------------------------------------------
 
 
-def test_a_users_lineage_is_exact(service: Service, open_project: Project) -> None:
+@pytest.mark.usefixtures("service")
+def test_a_users_lineage_is_exact(open_project: Project) -> None:
     begin(open_project)
     status = ask(open_project, "status")["data"]
     assert "of the sensor service; who did what is observed" in status["how"]
@@ -238,7 +239,8 @@ def test_a_service_that_dies_is_a_gap_and_recording_goes_on(service: Service, op
         sleeping.wait()
 
 
-def test_the_store_is_not_touched_by_the_service(service: Service, open_project: Project) -> None:
+@pytest.mark.usefixtures("service")
+def test_the_store_is_not_touched_by_the_service(open_project: Project) -> None:
     begin(open_project)
     does(ONE, open_project.root, "sh", "-c", "echo 1 > file")
     sync(open_project)
@@ -260,7 +262,7 @@ def test_another_users_workspace_is_refused(
 
 
 def test_a_data_root_that_may_not_be_read_is_refused(
-    recorder: Callable[[int], Recorder], open_project: Project, shared: Path
+    recorder: Callable[[int], Recorder], shared: Path
 ) -> None:
     own, closed = shared / "own", shared / "closed"
     for path, uid in ((own, OTHER), (closed, ONE)):
@@ -270,7 +272,8 @@ def test_a_data_root_that_may_not_be_read_is_refused(
     stranger = recorder(OTHER)
     answer = stranger.greet(own, closed, closed / "inner", Path("/"), own / "link", Path("/proc/1/root"))
     refused = {bytes(root): why for root, why in answer["roots"]}
-    assert [bool(refused[bytes(root)]) for root in (own, closed, closed / "inner", Path("/"), own / "link")] == [
+    roots = (own, closed, closed / "inner", Path("/"), own / "link")
+    assert [bool(refused[bytes(root)]) for root in roots] == [
         False, True, True, True, True,
     ]  # fmt: skip
     does(ONE, closed, "sh", "-c", "echo 1 > SECRETNAME; cat SECRETNAME > SECRETCOPY")
@@ -296,15 +299,18 @@ def test_files_of_a_shared_directory_that_may_not_be_read_are_not_told_of(
     """
     does(ONE, shared, "sh", "-c", script)
     time.sleep(0.1)
-    does(ONE, shared, "sh", "-c", "cat open4 > /dev/null; echo 3 > open5; cat SECRET8/* > /dev/null 2>&1; true")
+    does(
+        ONE, shared, "sh", "-c", "cat open4 > /dev/null; echo 3 > open5; cat SECRET8/* > /dev/null 2>&1; true"
+    )
     deeds = stranger.deeds()
     assert b"SECRET" not in stranger.got
     assert {b"open4", b"open5"} <= {deed[4].rpartition(b"/")[2] for deed in deeds}
     assert {tuple(deed[5]) for deed in deeds} <= {(0, ONE, 0), (-1, 0, 0)}, "who it was must not be told"
 
 
+@pytest.mark.usefixtures("service")
 def test_nothing_of_other_users_processes_arrives(
-    service: Service, recorder: Callable[[int], Recorder], open_project: Project, shared: Path
+    recorder: Callable[[int], Recorder], open_project: Project, shared: Path
 ) -> None:
     """Markers in all that could be seen of others, sought in every byte that arrives or is stored."""
     begin(open_project)
@@ -314,13 +320,17 @@ def test_nothing_of_other_users_processes_arrives(
     spy = recorder(ONE)
     assert "roots" in spy.greet(open_project.root, shared)
     for uid, place in ((OTHER, data), (OTHER, shared), (0, data), (0, open_project.root)):
-        script = "umask 022; echo SECRETTEXT > shown; cat shown | sort > shown2; exec 3<shown; exec sleep 0.01"
+        script = (
+            "umask 022; echo SECRETTEXT > shown; cat shown | sort > shown2; exec 3<shown; exec sleep 0.01"
+        )
         directory = shared / f"SECRETDIR{uid}"
         directory.mkdir(exist_ok=True)
         directory.chmod(0o700)
         os.chown(directory, uid, uid)
         words = ["sh", "-c", script, f"SECRETWORD {open_project.root} {place}"]
-        subprocess.run(words, cwd=place, user=uid, group=uid, extra_groups=[], check=True, env={"SECRETVAR": "1"})
+        subprocess.run(
+            words, cwd=place, user=uid, group=uid, extra_groups=[], check=True, env={"SECRETVAR": "1"}
+        )
         command = ["sh", "-c", f"exec 4>SECRETFILE; cat {data}/shown", "SECRETWORD2"]
         subprocess.run(command, cwd=directory, user=uid, group=uid, extra_groups=[], check=True)
     does(ONE, open_project.root, "sh", "-c", "cat data/shown > mine")
@@ -400,8 +410,9 @@ def test_garbage_is_cut_off_and_harms_nobody(
 
 
 @pytest.mark.parametrize("number", [1.5, float("inf"), "9" * 400, None, [], 2**64 - 1])
+@pytest.mark.usefixtures("service")
 def test_garbage_after_the_greeting(
-    service: Service, recorder: Callable[[int], Recorder], open_project: Project, number: object
+    recorder: Callable[[int], Recorder], open_project: Project, number: object
 ) -> None:
     bad = recorder(ONE)
     assert "roots" in bad.greet(open_project.root)
@@ -411,7 +422,8 @@ def test_garbage_after_the_greeting(
     assert "roots" in recorder(ONE).greet(open_project.root)
 
 
-def test_random_bytes(service: Service, recorder: Callable[[int], Recorder], open_project: Project) -> None:
+@pytest.mark.usefixtures("service")
+def test_random_bytes(recorder: Callable[[int], Recorder], open_project: Project) -> None:
     chance = random.Random(1)
     hello = frames.frame(HELLO | {"roots": [bytes(open_project.root)]})
     for _ in range(100):
@@ -428,9 +440,8 @@ def test_who_says_nothing_is_cut_off(recorder: Callable[[int], Recorder]) -> Non
     assert recorder(OTHER).cut_off()
 
 
-def test_who_asks_without_end_is_cut_off(
-    service: Service, recorder: Callable[[int], Recorder], open_project: Project
-) -> None:
+@pytest.mark.usefixtures("service")
+def test_who_asks_without_end_is_cut_off(recorder: Callable[[int], Recorder], open_project: Project) -> None:
     bad = recorder(ONE)
     assert "roots" in bad.greet(open_project.root)
     with pytest.raises(OSError, match=r"."):  # noqa: PT012  (any of the calls may find it closed)

@@ -1,4 +1,7 @@
-"""``python -m tests.truth [--mode watch] [--sensor S] [--loads N] [--json] [--truth-only] [WORKLOAD ...]`` prints the figures."""
+"""``python -m tests.truth [WORKLOAD ...]`` prints the figures.
+
+python -m tests.truth [--mode watch] [--sensor S] [--loads N] [--json] [--truth-only] [--list] [WORKLOAD ...]
+"""
 
 import argparse
 import json

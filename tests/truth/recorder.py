@@ -22,8 +22,8 @@ class RecorderError(Exception):
 class Recorder:
     """Initialises the workspace and records it as long as the context lasts.
 
-    ``how`` are the options of ``mlamd start``. ``home`` is a directory outside the workspace for everything that
-    mlamd keeps elsewhere.
+    ``how`` are the options of ``mlamd start``. ``home`` is a directory outside the workspace for everything
+    that mlamd keeps elsewhere.
     """
 
     def __init__(
