@@ -11,6 +11,7 @@ import uuid
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import trio
 
@@ -51,8 +52,8 @@ _SLICE = 1000
 _SETTLE_EVERY_NS = 50_000_000
 _LOOK_EVERY_NS = 500_000_000
 _UNRESOLVED_NS = 100_000_000
-_COARSE_NS = 20_000_000
-"""Files are stamped by a clock that is behind by a tick (10 ms at HZ=100), events by one that is not."""
+_COARSE_NS = 1_000_000_000
+"""Files are stamped by a coarse clock. In a virtual machine it was seen to be behind by more than 40 ms."""
 _MANY = 20_000
 """After a batch of observations as large as this, memory is given back to the system."""
 
@@ -193,14 +194,18 @@ class Recorder:
         reason = "killed" if self._memory.session_open() else "not-running"
         detail = "the recorder was killed" if reason == "killed" else "no recorder was running"
         self.attributor.observe(seen.Lost(now_ns, since_ns, b"", reason, detail))
-        for observation in self._changes(last_ns):
+        for observation in self._changes(since_ns):
             self.attributor.observe(observation)
 
     def _changes(self, since_ns: int) -> list[seen.Observation]:
-        """Hold the files against the versions that are known; may run in any thread."""
+        """Hold the files against the versions that are known; may run in any thread.
+
+        What differs has changed after ``since_ns``, whatever its own times say.
+        """
         known = [(self.attributor.places.absolute(path), stat) for path, stat in self._memory.known()]
-        since_ns -= _COARSE_NS
-        return list(scan.changes(self._roots, known, self._skip, since_ns, self._clock.now_ns()))
+        now_ns = self._clock.now_ns()
+        found = scan.changes(self._roots, known, self._skip, since_ns - _COARSE_NS, now_ns)
+        return [replace(one, since_ns=since_ns) if isinstance(one, seen.FileFound) else one for one in found]
 
     def stop(self, *, complete: bool = True) -> None:
         """Ask the recorder to take in what it has seen, store it and end.
