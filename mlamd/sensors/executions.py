@@ -140,10 +140,10 @@ class Change:
 
 
 class Seen(NamedTuple):
-    """The facts of a program, the pipes that are its standard input and output, its directory's handle."""
+    """The facts of a program, its standard files and pipes, and the handle of its directory."""
 
     facts: ProcessFacts
-    pipes: tuple[HeldPipe, ...] = ()
+    standard: Held = ((), ())
     place: bytes | None = None
 
 
@@ -268,13 +268,13 @@ class Executions:
         facts = known.facts
         known.threads, known.looked = 1, True
         known.complete = seen is not None
-        known.facts, pipes, known.place = seen or Seen(replace(facts, argv=(), name="", executable=""))
+        known.facts, standard, known.place = seen or Seen(replace(facts, argv=(), name="", executable=""))
         wanted = self._wanted(known, known.facts)
         if wanted and known.complete:
             self.look_at_container(known)
         change = Change(Kind.EXEC, at_ns, known, known.facts)
         if wanted and known.complete:
-            self.look_at_descriptors(change, pipes)
+            self.look_at_descriptors(change, standard)
         return change
 
     def look_at_container(self, known: Known) -> None:
@@ -282,8 +282,8 @@ class Executions:
         cgroup, container, inner_pid = self._table.container(known.key.pid)
         known.facts = replace(known.facts, cgroup=cgroup, container=container, inner_pid=inner_pid)
 
-    def look_at_descriptors(self, change: Change, pipes: tuple[HeldPipe, ...]) -> None:
-        """Add what a process holds; if it has ended already, at least the pipes that were seen at first.
+    def look_at_descriptors(self, change: Change, standard: Held) -> None:
+        """Add what a process holds; if it has ended already, at least what was seen at first.
 
         If it has pipes that nobody was known to hold, its parent may have the other end. Who starts a
         pipeline has both ends in its hands for a moment; so the parent is looked at a little later.
@@ -291,9 +291,9 @@ class Executions:
         known = change.known
         held = self._table.held(known.key.pid)
         if held is None or not (held[0] or held[1]):
-            if not pipes:
+            held = standard
+            if not (held[0] or held[1]):
                 return
-            held = ((), pipes)
         change.held = held
         new = [pipe for pipe in held[1] if pipe.channel not in self._readers]
         for pipe in held[1]:

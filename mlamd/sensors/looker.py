@@ -17,7 +17,7 @@ from typing import Any
 from mlamd.host.connector import Connector, Kind, ProcessEvent, QueueFullError
 from mlamd.host.fanotify import Handles
 from mlamd.host.procfs import look_at_image
-from mlamd.model.processes import HeldPipe, ProcessFacts
+from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts
 from mlamd.sensors.executions import Seen
 from mlamd.sensors.frames import Splitter, frame
 
@@ -85,13 +85,18 @@ class Looker:
 
 
 def seen_in(image: Image | None, before: ProcessFacts) -> Seen | None:
-    """Turn a look into facts, and the pipes that are standard input and output.
+    """Turn a look into facts, and the files and pipes that are standard input and output.
 
     What could not be read is as it was before the exec.
     """
     if image is None:
         return None
     argv, executable, cwd, standard, uid, name, group, session, terminal, place = image
+    files = tuple(
+        HeldFile(os.fsencode(target), reads=number == 0, writes=number > 0)
+        for number, target in enumerate(standard)
+        if target.startswith("/") and not target.startswith(("/dev/", "/proc/"))
+    )
     pipes = tuple(
         HeldPipe(target, reads=number == 0, writes=number > 0)
         for number, target in enumerate(standard)
@@ -108,7 +113,7 @@ def seen_in(image: Image | None, before: ProcessFacts) -> Seen | None:
         session=before.session if session is None else session,
         terminal=before.terminal if terminal is None else terminal,
     )
-    return Seen(facts, pipes, place)
+    return Seen(facts, (files, pipes), place)
 
 
 def _text(data: object) -> str:
