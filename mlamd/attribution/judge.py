@@ -66,7 +66,8 @@ class Judge:
         path = self._places.lineage(observation.path)
         if path is not None:
             state = self.versions.path(path)
-            self.versions.seal(state, observation.stat.mtime_ns, observation.stat, Origin.FOUND)
+            at_ns = min(max(observation.stat.mtime_ns, observation.since_ns), observation.at_ns)
+            self.versions.seal(state, at_ns, observation.stat, Origin.FOUND)
 
     def missing(self, observation: seen.FileMissing) -> None:
         """Take note of what a scan after a gap did not meet."""

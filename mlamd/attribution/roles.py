@@ -110,6 +110,8 @@ def role_of(facts: ProcessFacts) -> Role:
     """Judge one program image."""
     if facts.own:
         return Role.RECORDER
+    if not (facts.argv or facts.cwd or facts.executable):
+        return Role.ANCHOR  # another user's, of which we are told no more than that it is there
     name = program(facts)
     if _is_mlamd(facts.argv):
         writes = not _WRITING.isdisjoint(facts.argv[1:8])

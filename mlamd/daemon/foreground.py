@@ -4,7 +4,6 @@ import logging
 import logging.handlers
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +12,7 @@ import trio
 
 from mlamd.daemon import client, control
 from mlamd.daemon.recorder import Recorder
+from mlamd.daemon.supervisor import notify
 from mlamd.errors import AccessError, StoreDamagedError, expected_in
 from mlamd.workspace import Workspace
 
@@ -51,18 +51,6 @@ def set_up_logging(workspace: Workspace, *, to_terminal: bool) -> None:
     for handler in handlers:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(handler)
-
-
-def notify(message: str) -> None:
-    """Tell the service manager how we are. Source: sd_notify(3)."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return
-    if address.startswith("@"):
-        address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
-        connection.connect(address)
-        connection.sendall(message.encode())
 
 
 def record(workspace: Workspace, on_ready: Callable[[str], None], sensor: str | None = None) -> None:

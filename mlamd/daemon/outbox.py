@@ -38,6 +38,11 @@ class Outbox:
         self._thread = threading.Thread(target=self._send, name="sensor outbox", daemon=True)
         self._thread.start()
 
+    @property
+    def waiting_bytes(self) -> int:
+        """How much has not been sent yet."""
+        return self._waiting_bytes
+
     def tell(self, item: Item) -> None:
         """Append one item; it is sent with the next ``flush``."""
         if self._dropped and not self._has_room():

@@ -7,11 +7,10 @@ service (``mlamd sensor``) is one that many users' recorders connect to.
 import logging
 import os
 import socket
-import struct
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from mlamd import __version__
 from mlamd.daemon.outbox import MOST_BYTES, Outbox
@@ -27,7 +26,7 @@ from mlamd.model.observations import Lost, ProcessesPolled
 from mlamd.model.processes import ProcessFacts
 from mlamd.sensors import frames
 from mlamd.sensors.capture import Batch, Capture, wall_clock
-from mlamd.sensors.directories import Directories
+from mlamd.sensors.directories import Directories, Listed
 from mlamd.sensors.executions import Executions, Known
 from mlamd.sensors.frames import Splitter
 from mlamd.sensors.looker import Looker
@@ -36,16 +35,45 @@ from mlamd.sensors.subscription import Access, Subscription
 log = logging.getLogger("mlamd")
 
 _MOST_ROOTS = 64
+_EVERYTHING = fanotify.CONTENT | fanotify.NAMES
 _RIPE_EVERY_NS = 50_000_000
 _GREETING_S = 5.0
+_MOST_REQUESTS = 1000
+_MOST_REFUSED_BYTES = 1 << 20
+
+
+class Eye(Access, Protocol):
+    """What a user may know, and may make us look at: see ``mlamd.daemon.access.View``."""
+
+    def refuses(self, root: bytes, *, workspace: bool) -> str:
+        """Say why a root is not recorded for this user, "" if it is."""
+        ...
+
+    def listed(self, directories: list[bytes]) -> list[Listed | None]:
+        """List directories as this user sees them."""
+        ...
+
+    def room(self, count: int) -> bool:
+        """Say whether so many more directories may be looked at."""
+        ...
 
 
 class Client:
-    """One recorder: its socket, what it is told, and how far it has been told."""
+    """One recorder: its socket, what it is told, and how far it has been told.
 
-    def __init__(self, connection: socket.socket, uid: int, most_bytes: int = MOST_BYTES) -> None:
+    ``uid`` is -1, and ``eye`` None, for one that may know everything.
+    """
+
+    def __init__(
+        self, connection: socket.socket, uid: int, most_bytes: int = MOST_BYTES, eye: Eye | None = None
+    ) -> None:
         self.connection = connection
         self.uid = uid
+        self.eye = eye
+        self.most_bytes = most_bytes
+        self.since_s = time.monotonic()
+        self.asked = 0
+        self.asked_s = 0
         self.splitter = Splitter(1 << 20)
         self.outbox = Outbox(connection, most_bytes)
         self.subscription: Subscription | None = None
@@ -58,8 +86,7 @@ class Client:
 class Sensor:
     """Captures until ``stop``. Raises ``UnavailableError`` where the machine or the user cannot."""
 
-    def __init__(self, *, limited: bool = False, access: Callable[[int], Access] | None = None) -> None:
-        self._access = access
+    def __init__(self, *, limited: bool = False) -> None:
         lacking = missing()
         if lacking:
             raise UnavailableError(f"exact capture needs {lacking}")
@@ -101,16 +128,29 @@ class Sensor:
     def _mark(self, directory: bytes, device: int) -> None:
         """Hear of everything on the filesystem of a directory."""
         if device not in self._masks:
-            self._group.mark(directory, fanotify.CONTENT | fanotify.NAMES)
+            self._group.mark(directory, _EVERYTHING)
             self._masks[device] = 1
 
     # --- recorders ---------------------------------------------------------------------------
 
-    def attach(self, connection: socket.socket, uid: int, most_bytes: int = MOST_BYTES) -> None:
+    def attach(
+        self, connection: socket.socket, uid: int, most_bytes: int = MOST_BYTES, eye: Eye | None = None
+    ) -> None:
         """Begin to listen to a recorder of this user (-1: it may know everything)."""
-        client = Client(connection, uid, most_bytes)
+        client = Client(connection, uid, most_bytes, eye)
         self._clients[connection.fileno()] = client
         self._capture.extra[connection.fileno()] = lambda: self._hear(client)
+
+    def clients(self) -> list[Client]:
+        """Return those who are connected."""
+        return list(self._clients.values())
+
+    def expire(self) -> None:
+        """Cut off who has not said what they want in time."""
+        late_s = time.monotonic() - _GREETING_S
+        for client in self.clients():
+            if client.uid >= 0 and client.subscription is None and client.since_s < late_s:
+                self._cut_off(client, "no greeting came")
 
     def _detach(self, client: Client) -> None:
         number = client.connection.fileno()
@@ -121,55 +161,69 @@ class Sensor:
         if not self._clients and self.ends_alone:
             self._capture.stop()
 
+    def _cut_off(self, client: Client, why: object) -> None:
+        log.warning("a recorder of uid %d is cut off: %s", client.uid, why)
+        with suppress(OSError):
+            client.connection.send(frames.frame({"error": str(why)}), socket.MSG_DONTWAIT)
+        self._detach(client)
+
     ends_alone = False
     """True if the sensor is one recorder's own, and ends with it."""
 
     def _hear(self, client: Client) -> None:
         try:
             data = client.connection.recv(1 << 16)
-            values = client.splitter.feed(data) if data else []
-        except (OSError, ValueError) as error:
-            log.warning("a recorder of uid %d is cut off: %s", client.uid, error)
-            data, values = b"", []
+        except OSError:
+            data = b""
         if not data:
             self._detach(client)
             return
-        for value in values:
-            try:
-                self._request(client, value)
-            except (TypeError, ValueError, LookupError) as error:
-                client.outbox.put(frames.frame({"error": f"bad request: {error}"}))
-                self._detach(client)
-                return
+        try:
+            self._requests(client, client.splitter.feed(data))
+        except (TypeError, ValueError, LookupError, ArithmeticError) as error:
+            self._cut_off(client, f"bad request: {error}")
 
-    def _request(self, client: Client, value: Any) -> None:
-        if isinstance(value, dict) and client.subscription is None:
-            self._welcome(client, value)
-        elif isinstance(value, list) and value[0] == "sync" and client.subscription is not None:
+    def _requests(self, client: Client, values: list[Any]) -> None:
+        now_s = int(time.monotonic())
+        client.asked, client.asked_s = (client.asked if now_s == client.asked_s else 0) + len(values), now_s
+        if client.uid >= 0 and client.asked > _MOST_REQUESTS:
+            raise ValueError(f"more than {_MOST_REQUESTS} in a second")
+        if client.uid >= 0 and client.outbox.waiting_bytes > client.most_bytes + _MOST_REFUSED_BYTES:
+            raise ValueError("answers are asked for, but not read")
+        syncs = []
+        for value in values:
+            if isinstance(value, dict) and client.subscription is None:
+                self._welcome(client, value)
+            elif isinstance(value, list) and value[0] == "sync" and client.subscription is not None:
+                syncs.append(_number(value[1]))
+            else:
+                raise ValueError("neither a greeting nor a request")
+        if syncs:
             self._capture.drain()
             self._ripe(client, time.time_ns())
             client.outbox.flush()
-            client.outbox.put(frames.synced(int(value[1])))
-        else:
-            raise ValueError("neither a greeting nor a request")
+            for number in syncs:
+                client.outbox.put(frames.synced(number))
 
     def _welcome(self, client: Client, hello: dict[str, Any]) -> None:
-        roots = tuple(bytes(root) for root in hello["roots"])[:_MOST_ROOTS]
-        if hello.get("protocol") != frames.PROTOCOL or not all(root.startswith(b"/") for root in roots):
+        roots = tuple(_path(root) for root in hello["roots"])[:_MOST_ROOTS]
+        if hello.get("protocol") != frames.PROTOCOL or not roots:
             raise ValueError(f"this sensor speaks protocol {frames.PROTOCOL}")
-        access = None if client.uid < 0 or self._access is None else self._access(client.uid)
         answers: dict[bytes, str] = {}
-        good = []
-        for root in roots:
-            answers[root] = self._refused(root, access)
-            if not answers[root]:
-                good.append(root)
-        directories = Directories(tuple(good), self._handles, self._mark_inner)
-        subscription = Subscription(
-            tuple(good), directories, self._executions, client.outbox.tell, client.uid, access
-        )
-        subscription.own = {os.getpid(), *(int(pid) for pid in hello.get("own", ()))}
+        for place, root in enumerate(roots):
+            answers[root] = self._refused(root, client.eye, workspace=not place)
+        good = tuple(root for root, why in answers.items() if not why)
+        if client.eye is not None and roots[0] not in good:
+            self._refuse(client, answers[roots[0]])
+            return
+        directories = self._directories(good, client)
+        uid = client.uid
+        subscription = Subscription(good, directories, self._executions, client.outbox.tell, uid, client.eye)
+        subscription.own = {os.getpid(), *(_number(pid) for pid in hello.get("own", ()))}
         directories.build()
+        if client.eye is not None and directories.missed:
+            self._refuse(client, "it has too many directories")
+            return
         welcome = {
             "protocol": frames.PROTOCOL,
             "version": __version__,
@@ -189,10 +243,23 @@ class Sensor:
         client.outbox.tell(ProcessesPolled(now_ns, now_ns, frozenset()))
         client.outbox.flush()
 
-    def _refused(self, root: bytes, access: Access | None) -> str:
+    def _directories(self, roots: tuple[bytes, ...], client: Client) -> Directories:
+        def mark_inner(directory: bytes, device: int) -> None:
+            self._mark_inner(client, directory, device)
+
+        if client.eye is None:
+            return Directories(roots, self._handles, mark_inner)
+        return Directories(roots, self._handles, mark_inner, client.eye.listed, client.eye.room)
+
+    def _refuse(self, client: Client, why: str) -> None:
+        why = f"the sensor service does not record this workspace: {why}"
+        client.outbox.put(frames.frame({"error": why}))
+
+    def _refused(self, root: bytes, eye: Eye | None, *, workspace: bool) -> str:
         """Say why a root cannot be recorded exactly, "" if it can."""
-        if access is not None and not access.allowed(root, changed=True):
-            return "you may not read it"
+        why = "" if eye is None else eye.refuses(root, workspace=workspace)
+        if why:
+            return why
         try:
             self._mark(root, os.stat(root).st_dev)
         except (OSError, UnsupportedError) as error:
@@ -201,17 +268,17 @@ class Sensor:
             return "its filesystem has no file handles"
         return ""
 
-    def _mark_inner(self, directory: bytes, device: int) -> None:
+    def _mark_inner(self, client: Client, directory: bytes, device: int) -> None:
         """Mark a filesystem that is mounted inside a root."""
         try:
             self._mark(directory, device)
         except (OSError, UnsupportedError) as error:
             now_ns = time.time_ns()
-            for client in self._clients.values():
-                client.outbox.tell(Lost(now_ns, now_ns, directory, "unwatchable", str(error)))
+            client.outbox.tell(Lost(now_ns, now_ns, directory, "unwatchable", str(error)))
 
     def _remounted(self) -> None:
         """Take note that something was mounted or unmounted; if it was at a root, mark and walk that anew."""
+        marked = self._group.marked(_EVERYTHING)
         self._masks.clear()
         self._handles.forget()
         self._mark_programs()
@@ -219,10 +286,12 @@ class Sensor:
             if client.subscription is None:
                 continue
             now = {root: self._mounts.around(root) for root in client.mounts}
-            changed = [root for root in now if now[root] != client.mounts[root]]
+            changed = [
+                root for root in now if now[root] != client.mounts[root] or _device(root) not in marked
+            ]
             client.mounts = now
             for root in changed:
-                why = self._refused(root, None)
+                why = self._refused(root, client.eye, workspace=False)
                 detail = f"a filesystem was mounted or unmounted there{': ' if why else ''}{why}"
                 now_ns = time.time_ns()
                 client.outbox.tell(Lost(now_ns, now_ns, root, "remounted", detail))
@@ -246,8 +315,9 @@ class Sensor:
             if subscription is None:
                 continue
             subscription.take(batch)
-            if batch.lost:
+            if any(reason == "overflow" for reason, _ in batch.lost):
                 subscription.directories.build()
+            self._tell_missed(client, subscription.directories, batch.at_ns)
             client.unread += subscription.unread
             subscription.unread = 0
             self._ripe(client, batch.at_ns)
@@ -262,19 +332,19 @@ class Sensor:
         elif not client.unread:
             client.unread_ns = now_ns
 
+    def _tell_missed(self, client: Client, directories: Directories, now_ns: int) -> None:
+        if directories.missed:
+            detail = f"{directories.missed} directories are too many"
+            client.outbox.tell(Lost(now_ns, now_ns, b"", "unwatchable", detail))
+            directories.missed = 0
+
     def run(self) -> None:
         """Capture until stopped."""
         self._capture.run()
 
-    def listen(self, listener: socket.socket, greet: Callable[[socket.socket], None]) -> None:
-        """Let ``greet`` take each connection to a listening socket."""
-
-        def accept() -> None:
-            with suppress(OSError):
-                connection, _ = listener.accept()
-                greet(connection)
-
-        self._capture.extra[listener.fileno()] = accept
+    def wait_on(self, descriptor: int, action: Callable[[], None]) -> None:
+        """Call ``action`` in the sensor's thread whenever a descriptor is readable."""
+        self._capture.extra[descriptor] = action
 
     def stop(self) -> None:
         """End; to be called from the sensor's own thread."""
@@ -290,10 +360,27 @@ class Sensor:
             self._accounts.close()
 
 
-def peer_uid(connection: socket.socket) -> int:
-    """Return the user at the other end of a Unix socket, as the kernel says (``SO_PEERCRED``, unix(7))."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return int(struct.unpack("3i", credentials)[1])
+def _device(path: bytes) -> int:
+    """Return the device of a directory, -1 if it is not there."""
+    try:
+        return os.stat(path).st_dev
+    except OSError:
+        return -1
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError("a number is expected")
+    return value
+
+
+def _path(value: object) -> bytes:
+    """Return an absolute path as it is; nothing is resolved here."""
+    if not isinstance(value, bytes) or b"\0" in value or not value.startswith(b"/"):
+        raise ValueError("a root is an absolute path")
+    if os.path.normpath(value) != value or value.startswith(b"//"):
+        raise ValueError("a root is a path without detours")
+    return value
 
 
 def run_attached(connection: socket.socket, *, limited: bool = False) -> None:

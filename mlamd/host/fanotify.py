@@ -29,6 +29,7 @@ NAMES = CREATE | DELETE | RENAME | ONDIR
 _CLOEXEC, _NONBLOCK, _UNLIMITED_QUEUE, _UNLIMITED_MARKS = 0x1, 0x2, 0x10, 0x20
 _REPORT_DFID_NAME_TARGET = 0x400 | 0x800 | 0x200 | 0x1000
 _ADD, _FILESYSTEM = 0x1, 0x100
+_EMPTY_PATH = 0x1000
 
 _META = struct.Struct("=IBxHQii")
 """event_len, vers, metadata_len, mask, fd, pid."""
@@ -98,6 +99,20 @@ class Group:
                 )
             raise OSError(number, f"fanotify_mark: {os.strerror(number)}")
 
+    def marked(self, mask: int) -> frozenset[int]:
+        """Return the devices, as ``st_dev``, whose filesystem is marked with at least this mask.
+
+        Source: proc_pid_fdinfo(5). A mark ends with its filesystem, when that is unmounted everywhere.
+        """
+        found = set()
+        with open(f"/proc/self/fdinfo/{self.descriptor}", encoding="ascii") as lines:
+            for line in lines:
+                fields = dict(field.split(":", 1) for field in line.split()[1:] if ":" in field)
+                if line.startswith("fanotify sdev:") and int(fields["mask"], 16) & mask == mask:
+                    device = int(fields["sdev"], 16)
+                    found.add(os.makedev(device >> 20, device & 0xFFFFF))
+        return frozenset(found)
+
     def read(self, size_bytes: int = 1 << 16) -> bytes:
         """Return what waits in the queue, at most some hundred events; b"" if nothing does."""
         try:
@@ -163,17 +178,23 @@ class Handles:
 
     def key_of(self, path: bytes, *, follow: bool = False) -> bytes | None:
         """Return filesystem id and handle of what stands at a path, None if nothing does, or no handle."""
+        return self._key(-100, path, 0x400 if follow else 0, path)
+
+    def key_of_open(self, descriptor: int) -> bytes | None:
+        """Return the same of what a descriptor stands for; ``O_PATH`` is enough."""
+        return self._key(descriptor, b"", _EMPTY_PATH, descriptor)
+
+    def _key(self, start: int, path: bytes, flags: int, target: bytes | int) -> bytes | None:
         self._handle.handle_bytes = _MOST_HANDLE_BYTES
-        flags = 0x400 if follow else 0
         done = self._c.name_to_handle_at(
-            -100, path, ctypes.byref(self._handle), ctypes.byref(self._mount), flags
+            start, path, ctypes.byref(self._handle), ctypes.byref(self._mount), flags
         )
         if done < 0:
             return None
         fsid = self._fsids.get(self._mount.value)
         if fsid is None:
             try:
-                fsid = self._fsids[self._mount.value] = struct.pack("=Q", os.statvfs(path).f_fsid)
+                fsid = self._fsids[self._mount.value] = struct.pack("=Q", os.statvfs(target).f_fsid)
             except OSError:
                 return None
         size = self._handle.handle_bytes

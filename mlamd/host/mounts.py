@@ -119,3 +119,21 @@ def local_mounts(table: str | None = None) -> list[bytes]:
         if separator and len(fields) >= 5 and right.split(" ", 1)[0] not in _VIRTUAL | NETWORK:
             points.setdefault(fields[2], os.fsencode(_unescape(fields[4])))
     return list(points.values())
+
+
+def hanging_mounts(table: str | None = None) -> list[bytes]:
+    """Return the mount points of filesystems that wait for another machine or a user's process."""
+    if table is None:
+        try:
+            table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError:
+            return []
+    points = []
+    for line in table.splitlines():
+        left, separator, right = line.partition(" - ")
+        fields = left.split(" ")
+        kind = right.split(" ", 1)[0]
+        hangs = kind in NETWORK or kind == "fuse" or kind.startswith(("fuse.", "fuseblk"))
+        if separator and len(fields) >= 5 and hangs:
+            points.append(os.fsencode(_unescape(fields[4])))
+    return points

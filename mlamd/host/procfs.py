@@ -72,8 +72,8 @@ class ProcFs:
         name, fields = found
         base = f"{self._root}/{pid}"
         try:
+            uid = os.stat(base).st_uid  # first, as in look_at_image
             argv = read(f"{base}/cmdline")
-            uid = os.stat(base).st_uid
         except OSError:
             return None
         start = int(fields[19])
@@ -233,12 +233,15 @@ class ProcFs:
 def look_at_image(pid: int) -> list[object] | None:
     """Look at the program that a process has just begun; what is gone first is read first.
 
+    Whose it is comes before that: a process that becomes another user's and execs had other arguments before.
+
     Returns command line, executable and directory (bytes), the targets of the standard descriptors, uid,
     name, group, session and terminal, None in the place of what could not be read; None if the command
     line is gone already.
     """
     base = f"/proc/{pid}"
     try:
+        uid = os.stat(base).st_uid  # first: see below
         argv = read(f"{base}/cmdline")
     except OSError:
         return None
@@ -248,10 +251,9 @@ def look_at_image(pid: int) -> list[object] | None:
     cwd = os.fsencode(_link(f"{base}/cwd"))
     standard = [_link(f"{base}/fd/{number}") for number in range(3)]
     try:
-        uid = os.stat(base).st_uid
         data = read(f"{base}/stat")
     except OSError:
-        return [argv, executable, cwd, standard, None, None, None, None, None]
+        return [argv, executable, cwd, standard, uid, None, None, None, None]
     open_, close = data.find(b"("), data.rfind(b")")
     fields = data[close + 2 :].split(b" ", 6)
     return [

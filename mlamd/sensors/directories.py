@@ -6,7 +6,7 @@ handle, so it does not matter through which mount or mount namespace they were r
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 from mlamd.host.fanotify import Handles
@@ -28,15 +28,36 @@ SKIPPED = frozenset(
 """Directories that are noise whatever a user says; the recorder leaves out what else is."""
 
 
+_AT_ONCE = 64
+
+Listed = tuple[bytes, int, list[bytes]]
+"""Key and device of a directory, and the names of those in it that are not skipped."""
+
+Lister = Callable[[list[bytes]], list[Listed | None]]
+"""Lists directories, None for one that is not there; it may answer for the first of them only."""
+
+
 class Directories:
-    """The directories below some roots; ``on_filesystem`` is told of each device when it is first met."""
+    """The directories below some roots; ``on_filesystem`` is told of each device when it is first met.
+
+    ``lister`` looks at directories in place of us, ``room`` is asked whether so many more may be looked at.
+    """
 
     def __init__(
-        self, roots: tuple[bytes, ...], handles: Handles, on_filesystem: Callable[[bytes, int], None]
+        self,
+        roots: tuple[bytes, ...],
+        handles: Handles,
+        on_filesystem: Callable[[bytes, int], None],
+        lister: Lister | None = None,
+        room: Callable[[int], bool] = lambda _count: True,
     ) -> None:
         self._roots = roots
         self._handles = handles
         self._on_filesystem = on_filesystem
+        self._lister = lister or self._list
+        self._room = room
+        self.missed = 0
+        """How many directories were found for which there was no room."""
         self._devices: set[int] = set()
         self._paths: dict[bytes, bytes] = {}
         self.path = self._paths.get
@@ -59,26 +80,43 @@ class Directories:
 
     def enter(self, top: bytes) -> None:
         """Take in a directory and those below it, as they stand now."""
-        for directory, device in self._walk(top):
-            if device not in self._devices:
-                self._devices.add(device)
-                self._on_filesystem(directory, device)
-            key = self._handles.key_of(directory)
-            if key is not None:
-                self._paths[key] = directory
-
-    def _walk(self, top: bytes) -> Iterator[tuple[bytes, int]]:
         waiting = [top]
         while waiting:
-            directory = waiting.pop()
-            with suppress(OSError):
-                yield directory, os.lstat(directory).st_dev
-                with os.scandir(directory) as entries:
-                    waiting.extend(
-                        entry.path
-                        for entry in entries
-                        if entry.is_dir(follow_symlinks=False) and entry.name not in SKIPPED
-                    )
+            if not self._room(len(waiting[-_AT_ONCE:])):
+                self.missed += len(waiting)
+                return
+            some = waiting[-_AT_ONCE:]
+            answers = self._lister(some)
+            del waiting[len(waiting) - len(some) :]
+            waiting += some[len(answers) :]
+            for directory, listed in zip(some, answers, strict=False):
+                if listed is not None:
+                    key, device, inner = listed
+                    if device not in self._devices:
+                        self._devices.add(device)
+                        self._on_filesystem(directory, device)
+                    self._paths[key] = directory
+                    waiting += [directory + b"/" + name for name in inner]
+
+    def _list(self, directories: list[bytes]) -> list[Listed | None]:
+        return [self._look(directory) for directory in directories]
+
+    def _look(self, directory: bytes) -> Listed | None:
+        key = self._handles.key_of(directory)
+        if key is None:
+            return None
+        inner: list[bytes] = []
+        try:
+            device = os.lstat(directory).st_dev
+        except OSError:
+            return None
+        with suppress(OSError), os.scandir(directory) as entries:
+            inner += (
+                entry.name
+                for entry in entries
+                if entry.is_dir(follow_symlinks=False) and entry.name not in SKIPPED
+            )
+        return key, device, inner
 
     def standing(self, pid: int) -> bytes | None:
         """Return the recorded directory in which a process stands, in whatever mount namespace."""
@@ -87,8 +125,12 @@ class Directories:
 
     def made(self, key: bytes, parent: bytes, name: bytes) -> None:
         """Take in a new, empty directory."""
-        if key and name not in SKIPPED:
+        if not key or name in SKIPPED:
+            return
+        if self._room(1):
             self._paths[key] = parent + b"/" + name
+        else:
+            self.missed += 1
 
     def moved(self, key: bytes, path: bytes | None) -> None:
         """Follow a directory to a new name; None for one that has left."""

@@ -7,7 +7,7 @@ process becomes another. A process is told of, with all its ancestors, before it
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Protocol
 
@@ -36,9 +36,12 @@ from mlamd.sensors.signals import Deed
 
 _LOADERS = (b"ld-linux", b"ld-musl", b"ld.so", b"ld64.so")
 _DIRECTORY_DEEDS = CREATE | DELETE | RENAME
+_CHANGES = CREATE | DELETE | RENAME | fanotify.ATTRIB
 _THROUGH = ACCESS | MODIFY | CLOSE_WRITE | CLOSE_NOWRITE
 """What is done through an open file."""
 _ANYBODY = -1
+_SOMEBODY = -1
+"""Stands for the pid of a process of which it is not known whose it was."""
 _LOADING_NS = 1_000_000_000
 _MOST_LOADING = 10_000
 
@@ -46,20 +49,38 @@ Told = Deed | seen.Observation
 
 
 class Access(Protocol):
-    """Says what a user may know; ``flush`` is called where permissions may have changed."""
+    """Says what a user may know; ``flush`` is called where permissions of directories have changed."""
 
-    def allowed(self, path: bytes, *, changed: bool) -> bool:
-        """Say whether the user may read a file, as far as can be told."""
+    def foresee(self, raws: Iterable[Raw], path_of: Callable[[bytes], bytes | None]) -> None:
+        """Get ready for the questions that these events will bring."""
+        ...
+
+    def allowed(self, path: bytes, key: bytes, *, changed: bool, theirs: bool) -> bool:
+        """Say whether the user may know what happened to a file in the directory of this key.
+
+        ``changed`` says that what was true of the path before may be so no more; ``theirs`` that the user's
+        own process did it.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Forget all answers."""
         ...
 
 
 class Everything:
     """The view of root, and of a recorder's own sensor."""
 
-    def allowed(self, path: bytes, *, changed: bool) -> bool:
+    def foresee(self, raws: Iterable[Raw], path_of: Callable[[bytes], bytes | None]) -> None:
+        """See ``Access``."""
+
+    def allowed(self, path: bytes, key: bytes, *, changed: bool, theirs: bool) -> bool:
         """Allow."""
-        del path, changed
+        del path, key, changed, theirs
         return True
+
+    def flush(self) -> None:
+        """See ``Access``."""
 
 
 class Subscription:
@@ -109,7 +130,8 @@ class Subscription:
         if not self._is_theirs(facts):
             return False
         if not concerns(facts, self._text_roots):
-            place = self.directories.standing(known.key.pid)
+            path_of = self.directories.path
+            place = path_of(known.place) if known.place else self.directories.standing(known.key.pid)
             if place is not None:
                 known.facts = replace(known.facts, cwd=os.fsdecode(place))
             elif known.parent not in self._relevant:
@@ -138,11 +160,11 @@ class Subscription:
         if known.key.pid in self.own:
             facts = replace(facts, own=True)
         if not self._is_theirs(facts):
-            facts = replace(facts, argv=(), cwd="", executable="")
+            facts = replace(facts, argv=(), cwd="", executable="", cgroup="", container="", inner_pid=0)
         self._tell(seen.ProcessSeen(at_ns, facts, since_ns))
 
     def _tell_held(self, known: Known, held: Held | None, at_ns: int) -> None:
-        if held is not None:
+        if held is not None and self._is_theirs(known.facts):
             files = tuple(file for file in held[0] if self._inside(file.path))
             self._tell(seen.ProcessHeld(at_ns, known.key, files, held[1]))
 
@@ -194,9 +216,9 @@ class Subscription:
     def _ended(self, change: Change) -> None:
         """Tell of an end and what was used; of one that was not told of, it counts for an ancestor."""
         known = change.known
-        theirs = known in self._relevant and self._is_theirs(known.facts)
+        theirs = self._is_theirs(known.facts)
         usage = self._used.pop(known, Usage())
-        if theirs or known in self._shown:
+        if theirs and (known in self._relevant or known in self._shown):
             usage.join(known.usage)
             shown = known
             while shown not in self._shown and shown.parent is not None:
@@ -206,7 +228,7 @@ class Subscription:
             elif shown in self._shown:
                 self._used.setdefault(shown, Usage()).join(usage)
         if known in self._shown:
-            self._tell(seen.ProcessGone(change.at_ns, known.key, known.code))
+            self._tell(seen.ProcessGone(change.at_ns, known.key, known.code if theirs else None))
         self._shown.discard(known)
         self._relevant.discard(known)
 
@@ -235,6 +257,7 @@ class Subscription:
             self._of.setdefault(change.known.key.pid, deque()).append(copy)
             self._begin_at_once(copy)
         path_of = self.directories.path
+        self._access.foresee(batch.raws, path_of)
         for raw in batch.raws:
             if raw.mask & OPEN_EXEC:
                 self._program_opened(raw, batch.at_ns)
@@ -309,11 +332,12 @@ class Subscription:
         if mask & RENAME:
             above = self.directories.path(raw.new_directory)
             target = None if above is None else above + b"/" + raw.new_name
-        shown = target if target is not None else path
-        if shown is None or not self._access.allowed(shown, changed=bool(mask & fanotify.ATTRIB)):
+        path, target = self._visible(raw, path, target)
+        if path is None and target is None:
             return
-        self._note_lasting(raw, shown)
-        deed = Deed(mask, batch.from_ns, batch.at_ns, path or b"", self._actor(raw.pid, batch), target or b"")
+        self._note_lasting(raw, target or path or b"")
+        actor = self._actor(raw.pid, batch)
+        deed = Deed(mask, batch.from_ns, batch.at_ns, path or b"", actor, target or b"")
         if mask & OPEN and mask & _THROUGH and self._will_exec(raw.pid):
             # A shell opens what it redirects, and then becomes the program that uses it: both are joined.
             self._after.setdefault(raw.pid, []).append(replace(deed, mask=mask & _THROUGH))
@@ -324,9 +348,23 @@ class Subscription:
         """Say whether a process is known to become another program after what it did last."""
         return any(change.kind is Kind.EXEC and not change.done for change in self._of.get(pid, ()))
 
+    def _visible(
+        self, raw: Raw, path: bytes | None, target: bytes | None
+    ) -> tuple[bytes | None, bytes | None]:
+        """Leave out what the user may not know of: where a file came from, or where it went."""
+        changed = bool(raw.mask & _CHANGES)
+        known = self._executions.of(raw.pid)
+        theirs = known is not None and self._is_theirs(known.facts)
+        allowed = self._access.allowed
+        if path is not None and not allowed(path, raw.directory, changed=changed, theirs=theirs):
+            path = None
+        if target is not None and not allowed(target, raw.new_directory, changed=True, theirs=theirs):
+            target = None
+        return path, target
+
     def _note_lasting(self, raw: Raw, path: bytes) -> None:
         known = self._executions.of(raw.pid)
-        if known is None:
+        if known is None or not self._is_theirs(known.facts):
             return
         if raw.mask & (CLOSE_WRITE | CLOSE_NOWRITE):
             self._lasting.get(known, set()).discard(path)
@@ -337,7 +375,7 @@ class Subscription:
         """Return who did it, after telling of that process; without a boot where it must not be known."""
         known = self._executions.of(pid)
         if known is None:
-            return ProcessKey("", pid, 0)
+            return ProcessKey("", pid if self._uid == _ANYBODY else _SOMEBODY, 0)
         if not self._is_theirs(known.facts):
             return ProcessKey("", 0, known.facts.uid)
         if known not in self._shown:
@@ -354,6 +392,8 @@ class Subscription:
     def _directory(self, raw: Raw, directory: bytes | None) -> None:
         """Keep the table of directories true."""
         mask, directories = raw.mask, self.directories
+        if mask & (fanotify.ATTRIB | RENAME):
+            self._access.flush()
         if mask & CREATE and directory is not None:
             directories.made(raw.target, directory, raw.name)
         if mask & RENAME:
