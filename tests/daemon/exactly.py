@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlamd.daemon import client
 from mlamd.journal.log import Journal
 from mlamd.model import events
 from mlamd.model.evidence import Grade
@@ -18,7 +19,7 @@ _THIS = Path("/proc/self/cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" 
 
 def book_of(project: Project) -> Book:
     """Return everything that happened until now, as it is stored."""
-    project.sync()
+    until(lambda: client.ask(project.store, "sync", timeout_s=60)["done"], 240)
     journal = Journal(project.store)
     book = Book()
     try:

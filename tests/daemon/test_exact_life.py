@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.linux]
 _MANY = """
 import os
 for number in range(5_000):
-    name = f"d/{number}"
+    name = f"d/f{number}"
     with open(name, "w") as file: file.write("x")
     os.rename(name, name + "-")
     with open(name + "-") as file: file.read()
@@ -130,8 +130,8 @@ def test_recorder_that_is_stopped_misses_nothing(started):
     book = scene.book()
     assert scene.gaps(book) == []
     wrote = {path for step, path in book.writes() if step == f"{sys.executable} p.py"}
-    assert {scene.path(f"d/{number}") for number in range(5_000)} - wrote == set()
-    standing = {number for number in range(5_000) if book.current(scene.path(f"d/{number}-"))}
+    assert {scene.path(f"d/f{number}") for number in range(5_000)} - wrote == set()
+    standing = {number for number in range(5_000) if book.current(scene.path(f"d/f{number}-"))}
     assert standing == set(range(0, 5_000, 2))
 
 
@@ -164,9 +164,7 @@ def test_recorder_that_comes_again_knows_who_reads(started):
     scene.put(a="x")
     started.mlamd("stop")
     script = "file = open('a'); input(); open('b', 'w').write(file.read())"
-    with subprocess.Popen(
-        [sys.executable, "-c", script], cwd=scene.root, stdin=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen([sys.executable, "-c", script], cwd=scene.root, stdin=subprocess.PIPE) as process:
         scene.wait_for_open(process.pid, "a")
         started.mlamd("start", "--sensor", "fanotify")
         started.sync()
