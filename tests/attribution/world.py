@@ -261,7 +261,8 @@ class World:
         if emptied:
             self.see(seen.FileModified(self.clock.now_ns(), name, key, stat))
         if not self.quick and not created:
-            self.see(seen.ProcessHeld(self.clock.now_ns(), key, (HeldFile(name, reads, writes),), (), whole=False))
+            held = (HeldFile(name, reads, writes),)
+            self.see(seen.ProcessHeld(self.clock.now_ns(), key, held, (), whole=False))
 
     def fetches(self, path: str | bytes) -> None:
         """Read content through an open file; a sensor that knows no modes tells it with the close."""
