@@ -218,7 +218,7 @@ class Subscription:
         known = change.known
         theirs = self._is_theirs(known.facts)
         usage = self._used.pop(known, Usage())
-        if theirs and (known in self._relevant or known in self._shown):
+        if theirs and self._has_to_do(known):
             usage.join(known.usage)
             shown = known
             while shown not in self._shown and shown.parent is not None:
@@ -231,6 +231,15 @@ class Subscription:
             self._tell(seen.ProcessGone(change.at_ns, known.key, known.code if theirs else None))
         self._shown.discard(known)
         self._relevant.discard(known)
+
+    def _has_to_do(self, known: Known) -> bool:
+        """Say whether a process, or the one whose program it runs since its fork, has to do with us."""
+        image: Known | None = known
+        while image is not None:
+            if image in self._relevant or image in self._shown:
+                return True
+            image = None if image.looked else image.parent
+        return False
 
     def _tell_used(self, change: Change, usage: Usage) -> None:
         self._tell(
