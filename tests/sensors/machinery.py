@@ -21,7 +21,7 @@ from mlamd.host.taskstats import Spent
 from mlamd.model import observations as seen
 from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts, ProcessKey
 from mlamd.sensors.capture import Batch
-from mlamd.sensors.directories import Directories, Listed
+from mlamd.sensors.directories import SKIPPED, Directories, Listed
 from mlamd.sensors.executions import Change, Executions, Held, Seen
 from mlamd.sensors.signals import Deed
 from mlamd.sensors.subscription import Subscription, Told
@@ -132,6 +132,7 @@ class Machine:
         if directory not in self.tree:
             return None
         inner = [os.path.basename(path) for path in sorted(self.tree) if os.path.dirname(path) == directory]
+        inner = [name for name in inner if name not in SKIPPED]
         return self.keys.setdefault(directory, b"key:" + directory), 1, inner
 
     def _wanted(self, known: object, facts: ProcessFacts) -> bool:
