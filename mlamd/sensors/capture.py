@@ -112,7 +112,7 @@ class Capture:
                 if first:
                     self._last_ns = max(self._last_ns, empty_ns)
                 return
-            started = min((change.at_ns for change in self._changes), default=self._last_ns)
+            started = min((change.at_ns for change in self._changes), default=not_before_ns)
             from_ns = (
                 max(self._last_ns, min(not_before_ns, started - _SLACK_NS))
                 if not_before_ns
