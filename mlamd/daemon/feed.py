@@ -85,7 +85,7 @@ class Feed:
         try:
             self._connection.sendall(frames.frame(hello))
             self.welcome, rest = self._greeted(self._connection)
-        except OSError as error:
+        except (OSError, TypeError, ValueError) as error:
             self._drop()
             raise UnavailableError(f"the sensor does not answer: {error}") from error
         if "error" in self.welcome:
@@ -133,14 +133,19 @@ class Feed:
     def stop(self) -> None:
         """End; what was read is delivered."""
         self._stop.set()
-        self._drop()
+        self._drop(close=False)
         if self._thread.is_alive():
             self._thread.join(5)
+        if self._connection is not None:
+            self._connection.close()
 
-    def _drop(self) -> None:
+    def _drop(self, *, close: bool = True) -> None:
+        """End the connection, and the sensor; it must not be closed under the thread that reads it."""
         if self._connection is not None:
             with suppress(OSError):
                 self._connection.shutdown(socket.SHUT_RDWR)
+            if close:
+                self._connection.close()
         if self._process is not None:
             try:
                 self._process.wait(5)
