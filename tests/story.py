@@ -39,13 +39,24 @@ class Story:
         self.events.append(events.RunStarted(self._runs, public, at * S, kind, argv, place, 1000))
         return self._runs
 
-    def step(self, run: int, command: str = "python a.py", at: int = 1, cwd: str = "/w") -> int:
+    def step(
+        self,
+        run: int,
+        command: str = "python a.py",
+        at: int = 1,
+        cwd: str = "/w",
+        inside: tuple[str, str, int] = ("", "", 0),
+    ) -> int:
+        """Begin a step; ``inside`` are its control group, its container, and its pid there."""
         self._steps += 1
         argv, place = self.name(tuple(command.split())), self.name((cwd,))
         program = self.name(("/usr/bin/python3",))
-        pid = 100 + self._steps
+        cgroup, container = (self.name((text,)) if text else 0 for text in inside[:2])
+        pid, inner_pid = 100 + self._steps, inside[2]
         self.events.append(
-            events.StepStarted(self._steps, run, at * S, "boot", pid, pid, argv, place, program)
+            events.StepStarted(
+                self._steps, run, at * S, "boot", pid, pid, argv, place, program, cgroup, container, inner_pid
+            )
         )
         return self._steps
 

@@ -129,14 +129,20 @@ class Intake:
         at_ns = observation.at_ns
         opened = _newest(state.opens, process) or next((one for one in state.opens if one.unsaid), None)
         if opened is not None:
-            opened.changed.setdefault(process, at_ns)
-            state.modified = True
+            if opened.borrowed:
+                opened.stat = observation.stat
+            self._changed(process, state, opened, at_ns)
             return
         opened = Open(at_ns, state.stat, truncated=False, key=process, bound=state.version, unsaid=True)
-        opened.changed[process] = at_ns
+        self._changed(process, state, opened, at_ns)
         state.closing += 1
-        state.modified = True
         self._pass_on(Access("write", state.path, at_ns, at_ns, observation.stat, opened, process=process))
+
+    def _changed(self, process: ProcessKey, state: PathState, opened: Open, at_ns: int) -> None:
+        """Note that content was changed through an open, and by which step: it may be gone at the close."""
+        opened.changed.setdefault(process, at_ns)
+        state.modified = True
+        self._pass_on(Access("change", state.path, at_ns, at_ns, opened=opened, process=process))
 
     def touched(self, observation: seen.FileTouched) -> None:
         """Take in that attributes were changed; a file that is being written is looked at later."""
@@ -189,8 +195,24 @@ class Intake:
     def gone(self, key: ProcessKey) -> None:
         """Expect no more of a process that has ended; what it changed, another one may close."""
         for state, opened in self._pending.pop(key, ()):
-            if not opened.closed and not opened.changed and opened in state.opens:
+            if opened.closed or opened not in state.opens:
+                continue
+            if not opened.changed:
                 state.opens.remove(opened)
+            elif opened.borrowed:
+                state.opens.remove(opened)
+                self._hand_back(state, opened)
+
+    def _hand_back(self, state: PathState, opened: Open) -> None:
+        """Let what was changed through an open of another process be its own, or that other's to close."""
+        others = next((one for one in state.opens if one.unsaid), None)
+        if others is not None:
+            others.changed = opened.changed | others.changed
+            others.hands = opened.hands | others.hands
+            return
+        process, at_ns = max(opened.changed.items(), key=lambda item: item[1])
+        state.closing += 1
+        self._pass_on(Access("write", state.path, at_ns, at_ns, opened.stat, opened, process=process))
 
     def unresolved(self, before_ns: int) -> dict[ProcessKey, list[bytes]]:
         """Return who holds files open since before a time, for nobody knows what; paths are absolute."""
@@ -294,6 +316,7 @@ class Intake:
         opened = _newest(state.opens, key) or next((one for one in state.opens if one.unsaid), None)
         if opened is None:
             opened = Open(at_ns, None, truncated=False, key=key, bound=state.version, unsaid=True)
+            opened.borrowed = True
             state.opens.append(opened)
             self._pending.setdefault(key, []).append((state, opened))
         opened.looked = True

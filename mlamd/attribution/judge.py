@@ -46,6 +46,7 @@ class Judge:
         self._judges: dict[str, Callable[[Access], None]] = {
             "bind": self._bind,
             "read": self._read,
+            "change": self._change,
             "write": self._write,
             "arrive": self._arrive,
             "scan": self._scan,
@@ -230,17 +231,20 @@ class Judge:
             return self._writers(opened) or self._steps(access)
         return self._steps(access)
 
+    def _change(self, access: Access) -> None:
+        """Note which step changes content, while its process is known."""
+        process = self._people.everybody.get(access.process) if access.process is not None else None
+        if process is not None and access.opened is not None:
+            step = self._step_of(process, max(access.to_ns, process.image_ns))
+            access.opened.hands.setdefault(step.step, Grade.OBSERVED)
+
     def _writers(self, opened: Open) -> Actors:
-        deeds = dict(opened.changed)
-        if opened.key is not None and (opened.truncated or not deeds):
-            deeds.setdefault(opened.key, opened.at_ns)
-        steps: dict[int, Grade] = {}
-        for key, at_ns in deeds.items():
-            process = self._people.everybody.get(key)
-            if process is not None:
-                mine = opened if key == opened.key else None
-                step = self._step_of(process, self._when(process, mine, at_ns))
-                steps.setdefault(step.step, Grade.OBSERVED)
+        steps = dict(opened.hands)
+        process = self._people.everybody.get(opened.key) if opened.key is not None else None
+        if process is not None and (opened.truncated or not steps):
+            at_ns = opened.changed.get(process.key, opened.at_ns)
+            step = self._step_of(process, self._when(process, opened, at_ns))
+            steps.setdefault(step.step, Grade.OBSERVED)
         return tuple(steps.items())
 
     def _is_being_written(self, state: PathState) -> bool:
@@ -272,6 +276,7 @@ class Judge:
             return False
         same_file = stat[:2] == state.stat[:2] and stat.size_bytes > 0
         untouched = opened.bound == state.version and (opened.intact or not opened.unsaid)
+        untouched = untouched or (opened.unsaid and not state.modified)
         told = access.process is not None and not opened.unsaid
         return same_file and (told or opened.accessed or untouched)
 
@@ -362,8 +367,11 @@ def _unchanged(state: PathState, access: Access) -> bool:
     if stat is None or state.modified or state.hands or access.changes:
         return False
     as_opened = opened is not None and stat.size_bytes > 0 and stat.same_content(opened.stat)
+    if access.process is not None and opened is not None and opened.truncated:
+        return False
     if access.process is not None and as_opened:
-        return True
+        # A change through a mapping is not reported, and a look at the open may have come after it.
+        return not _is_unsaid(access) or not state.version or stat.same_content(state.stat)
     if stat.same_content(state.stat):
         bound = opened is not None and opened.bound == state.version
         return bound or bool(state.writers) or not state.sealed_ns

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from mlamd.attribution.roles import Role, is_fork, is_worker, role_of
 from mlamd.model.events import Actors, Used
+from mlamd.model.evidence import Grade
 from mlamd.model.files import FileStat
 from mlamd.model.observations import ProcessUsed
 from mlamd.model.processes import HeldFile, ProcessFacts, ProcessKey, UnfinishedStep
@@ -243,9 +244,13 @@ class Open:
     """Processes whose reading through it has been judged."""
     changed: dict[ProcessKey, int] = field(default_factory=dict)
     """Processes that have changed content through it, and when first."""
+    hands: dict[int, Grade] = field(default_factory=dict)
+    """Their steps: some may have ended, and be forgotten, when the file is closed."""
     looked: bool = False
     """True if a look at the descriptors has told the mode."""
     closed: bool = False
+    borrowed: bool = False
+    """True if a look at the descriptors found it: another process may have opened it, and closed it."""
     intact: bool = False
     """True if a look after the open found the content as it was before."""
 
@@ -290,7 +295,7 @@ class Access:
     """Something that was done to a file by somebody who has yet to be named."""
 
     kind: str
-    """``bind``, ``read``, ``write``, ``move``, ``remove``, ``arrive``, ``link``, ``scan``, ``truncate``."""
+    """``bind``, ``read``, ``change``, ``write``, ``move``, ``remove``, ``arrive``, ``link``, ``scan``."""
     path: bytes
     from_ns: int
     to_ns: int

@@ -90,7 +90,7 @@ def run_row(run: Run, counts: tuple[int, int] | None = None) -> dict[str, Any]:
 
 
 def step_row(view: View, step: Step) -> dict[str, Any]:
-    """Return one step."""
+    """Return one step; its control group and container only where it has one of its own."""
     return {
         "id": step.id,
         "run": view.run(step.run).id,
@@ -101,6 +101,9 @@ def step_row(view: View, step: Step) -> dict[str, Any]:
         "started_ns": step.started_ns,
         "ended_ns": step.ended_ns,
         "exit_code": step.exit_code,
+        **(text_path_fields(step.cgroup, "cgroup") if step.cgroup else {}),
+        **({"container": step.container} if step.container else {}),
+        **({"inner_pid": step.inner_pid} if step.inner_pid else {}),
     }
 
 

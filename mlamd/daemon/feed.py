@@ -30,6 +30,8 @@ SERVICE = Path("/run/mlamd/sensor.sock")
 _RETRY_S = 1.0
 _GREETING_S = 60.0
 _MOST_RETRIES = 5
+_QUICK_NS = 5_000_000_000
+"""A sensor that lived no longer than this may have failed for a reason that lasts."""
 
 
 def service_socket() -> Path:
@@ -161,12 +163,18 @@ class Feed:
     # --- the thread --------------------------------------------------------------------------
 
     def _run(self) -> None:
+        quick = 0
         while not self._stop.is_set():
             self._read()
             if self._stop.is_set():
                 return
             down_ns = self._clock.now_ns()
+            quick = quick + 1 if down_ns - self._up_ns < _QUICK_NS else 0
             log.warning("the sensor has ended; starting anew")
+            if quick > _MOST_RETRIES and self.service is None:
+                self.failed = "the sensor ends as soon as it has begun"
+                return
+            self._stop.wait(quick * _RETRY_S)
             if not self._again():
                 return
             now_ns = self._clock.now_ns()

@@ -11,7 +11,6 @@ import uuid
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import trio
 
@@ -23,6 +22,7 @@ from mlamd.daemon.digests import Digester
 from mlamd.daemon.inbox import Inbox, Item
 from mlamd.daemon.lock import StoreLock
 from mlamd.daemon.patterns import IGNORE_FILE, load_noise
+from mlamd.daemon.rescan import Rescan
 from mlamd.daemon.sampling import sample_runs
 from mlamd.daemon.sources import Sources, Surroundings, choose
 from mlamd.daemon.storing import MOST_EVENTS, Writer
@@ -34,7 +34,6 @@ from mlamd.host.mounts import is_network
 from mlamd.host.usage import usage_host
 from mlamd.model import events
 from mlamd.model import observations as seen
-from mlamd.sensors import scan
 from mlamd.sensors.own import OwnReads
 from mlamd.sensors.sampling import Sampler
 from mlamd.sensors.signals import Act, Deed, Signal
@@ -52,8 +51,6 @@ _SLICE = 1000
 _SETTLE_EVERY_NS = 50_000_000
 _LOOK_EVERY_NS = 500_000_000
 _UNRESOLVED_NS = 100_000_000
-_COARSE_NS = 1_000_000_000
-"""Files are stamped by a coarse clock. In a virtual machine it was seen to be behind by more than 40 ms."""
 _MANY = 20_000
 """After a batch of observations as large as this, memory is given back to the system."""
 
@@ -82,6 +79,7 @@ class Recorder:
         noise = load_noise(self.workspace.root, self.settings)
         store = os.fsencode(os.path.realpath(workspace.store))
         self.attributor = Attributor(self._root, self._memory, noise, self._data_roots, store)
+        self._rescan = Rescan(self._roots, self.attributor, self._memory, self._skip, self._clock)
         self.writer.on_folded = self._folded
         own = OwnReads()
         self._own = own
@@ -176,36 +174,15 @@ class Recorder:
 
     def _begin(self) -> None:
         """Open the session; find what changed since the last one."""
-        last_ns = self._memory.clock()
         sensors, boot = self.sources.names(), self.sources.boot
-        now_ns = self.started_ns
-        self.attributor.emit(
+        host, pid = socket.gethostname(), os.getpid()
+        self._rescan.begin(
             events.SessionStarted(
-                now_ns, self.session, self.mode, sensors, boot, socket.gethostname(), os.getpid(), __version__
-            )
+                self.started_ns, self.session, self.mode, sensors, boot, host, pid, __version__
+            ),
+            self._was_alive_ns,
+            network=is_network(self.workspace.root),
         )
-        if is_network(self.workspace.root):
-            self.attributor.observe(
-                seen.Lost(now_ns, now_ns, b"", "network", "changes made by other machines are not reported")
-            )
-        if not last_ns:
-            return
-        since_ns = max(last_ns, self._was_alive_ns)
-        reason = "killed" if self._memory.session_open() else "not-running"
-        detail = "the recorder was killed" if reason == "killed" else "no recorder was running"
-        self.attributor.observe(seen.Lost(now_ns, since_ns, b"", reason, detail))
-        for observation in self._changes(since_ns):
-            self.attributor.observe(observation)
-
-    def _changes(self, since_ns: int) -> list[seen.Observation]:
-        """Hold the files against the versions that are known; may run in any thread.
-
-        What differs has changed after ``since_ns``, whatever its own times say.
-        """
-        known = [(self.attributor.places.absolute(path), stat) for path, stat in self._memory.known()]
-        now_ns = self._clock.now_ns()
-        found = scan.changes(self._roots, known, self._skip, since_ns - _COARSE_NS, now_ns)
-        return [replace(one, since_ns=since_ns) if isinstance(one, seen.FileFound) else one for one in found]
 
     def stop(self, *, complete: bool = True) -> None:
         """Ask the recorder to take in what it has seen, store it and end.
@@ -382,7 +359,7 @@ class Recorder:
         self._collect(self.attributor.drain())
         await self.writer.commit(fold=True)
         await trio.to_thread.run_sync(self.sources.refresh)
-        for observation in await trio.to_thread.run_sync(self._changes, since_ns):
+        for observation in await trio.to_thread.run_sync(self._rescan.changes, since_ns):
             self.attributor.observe(observation)
         self._trim = True
 

@@ -35,6 +35,7 @@ from mlamd.sensors.subscription import Access, Subscription
 log = logging.getLogger("mlamd")
 
 _MOST_ROOTS = 64
+_EVERYTHING = fanotify.CONTENT | fanotify.NAMES
 _RIPE_EVERY_NS = 50_000_000
 _GREETING_S = 5.0
 _MOST_REQUESTS = 1000
@@ -127,7 +128,7 @@ class Sensor:
     def _mark(self, directory: bytes, device: int) -> None:
         """Hear of everything on the filesystem of a directory."""
         if device not in self._masks:
-            self._group.mark(directory, fanotify.CONTENT | fanotify.NAMES)
+            self._group.mark(directory, _EVERYTHING)
             self._masks[device] = 1
 
     # --- recorders ---------------------------------------------------------------------------
@@ -277,6 +278,7 @@ class Sensor:
 
     def _remounted(self) -> None:
         """Take note that something was mounted or unmounted; if it was at a root, mark and walk that anew."""
+        marked = self._group.marked(_EVERYTHING)
         self._masks.clear()
         self._handles.forget()
         self._mark_programs()
@@ -284,7 +286,9 @@ class Sensor:
             if client.subscription is None:
                 continue
             now = {root: self._mounts.around(root) for root in client.mounts}
-            changed = [root for root in now if now[root] != client.mounts[root]]
+            changed = [
+                root for root in now if now[root] != client.mounts[root] or _device(root) not in marked
+            ]
             client.mounts = now
             for root in changed:
                 why = self._refused(root, client.eye, workspace=False)
@@ -354,6 +358,14 @@ class Sensor:
         self._connector.close()
         if self._accounts is not None:
             self._accounts.close()
+
+
+def _device(path: bytes) -> int:
+    """Return the device of a directory, -1 if it is not there."""
+    try:
+        return os.stat(path).st_dev
+    except OSError:
+        return -1
 
 
 def _number(value: object) -> int:

@@ -99,6 +99,20 @@ class Group:
                 )
             raise OSError(number, f"fanotify_mark: {os.strerror(number)}")
 
+    def marked(self, mask: int) -> frozenset[int]:
+        """Return the devices, as ``st_dev``, whose filesystem is marked with at least this mask.
+
+        Source: proc_pid_fdinfo(5). A mark ends with its filesystem, when that is unmounted everywhere.
+        """
+        found = set()
+        with open(f"/proc/self/fdinfo/{self.descriptor}", encoding="ascii") as lines:
+            for line in lines:
+                fields = dict(field.split(":", 1) for field in line.split()[1:] if ":" in field)
+                if line.startswith("fanotify sdev:") and int(fields["mask"], 16) & mask == mask:
+                    device = int(fields["sdev"], 16)
+                    found.add(os.makedev(device >> 20, device & 0xFFFFF))
+        return frozenset(found)
+
     def read(self, size_bytes: int = 1 << 16) -> bytes:
         """Return what waits in the queue, at most some hundred events; b"" if nothing does."""
         try:

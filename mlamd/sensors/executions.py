@@ -8,7 +8,7 @@ like its parent.
 import os
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mlamd.host.connector import Kind, ProcessEvent
 from mlamd.host.taskstats import Spent
@@ -92,7 +92,18 @@ class Usage:
 class Known:
     """A process. ``facts`` are those of its newest image."""
 
-    __slots__ = ("code", "complete", "ended_ns", "facts", "forked", "looked", "parent", "threads", "usage")
+    __slots__ = (
+        "code",
+        "complete",
+        "ended_ns",
+        "facts",
+        "forked",
+        "looked",
+        "parent",
+        "place",
+        "threads",
+        "usage",
+    )
 
     def __init__(self, facts: ProcessFacts, parent: "Known | None", threads: int, *, looked: bool) -> None:
         self.facts = facts
@@ -100,6 +111,8 @@ class Known:
         self.threads = threads
         self.looked = looked
         """False for one that has only forked, and was never looked at itself."""
+        self.place: bytes | None = None
+        """The key of the directory in which its program began, if it was looked at then."""
         self.forked = False
         """True if the kernel told of the fork that made it."""
         self.complete = True
@@ -126,8 +139,13 @@ class Change:
     done: bool = False
 
 
-Seen = tuple[ProcessFacts, tuple[HeldPipe, ...]]
-"""The facts of a program, and the pipes that are its standard input and output."""
+class Seen(NamedTuple):
+    """The facts of a program, its standard files and pipes, and the handle of its directory."""
+
+    facts: ProcessFacts
+    standard: Held = ((), ())
+    place: bytes | None = None
+
 
 Look = Callable[[ProcessEvent, ProcessFacts], Seen | None]
 """Returns what was seen of the program that an exec has begun, given the facts before; None if too late."""
@@ -250,13 +268,13 @@ class Executions:
         facts = known.facts
         known.threads, known.looked = 1, True
         known.complete = seen is not None
-        known.facts, pipes = seen or (replace(facts, argv=(), name="", executable=""), ())
+        known.facts, standard, known.place = seen or Seen(replace(facts, argv=(), name="", executable=""))
         wanted = self._wanted(known, known.facts)
         if wanted and known.complete:
             self.look_at_container(known)
         change = Change(Kind.EXEC, at_ns, known, known.facts)
         if wanted and known.complete:
-            self.look_at_descriptors(change, pipes)
+            self.look_at_descriptors(change, standard)
         return change
 
     def look_at_container(self, known: Known) -> None:
@@ -264,8 +282,8 @@ class Executions:
         cgroup, container, inner_pid = self._table.container(known.key.pid)
         known.facts = replace(known.facts, cgroup=cgroup, container=container, inner_pid=inner_pid)
 
-    def look_at_descriptors(self, change: Change, pipes: tuple[HeldPipe, ...]) -> None:
-        """Add what a process holds; if it has ended already, at least the pipes that were seen at first.
+    def look_at_descriptors(self, change: Change, standard: Held) -> None:
+        """Add what a process holds; if it has ended already, at least what was seen at first.
 
         If it has pipes that nobody was known to hold, its parent may have the other end. Who starts a
         pipeline has both ends in its hands for a moment; so the parent is looked at a little later.
@@ -273,9 +291,9 @@ class Executions:
         known = change.known
         held = self._table.held(known.key.pid)
         if held is None or not (held[0] or held[1]):
-            if not pipes:
+            held = standard
+            if not (held[0] or held[1]):
                 return
-            held = ((), pipes)
         change.held = held
         new = [pipe for pipe in held[1] if pipe.channel not in self._readers]
         for pipe in held[1]:

@@ -15,8 +15,9 @@ from dataclasses import replace
 from typing import Any
 
 from mlamd.host.connector import Connector, Kind, ProcessEvent, QueueFullError
+from mlamd.host.fanotify import Handles
 from mlamd.host.procfs import look_at_image
-from mlamd.model.processes import HeldPipe, ProcessFacts
+from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts
 from mlamd.sensors.executions import Seen
 from mlamd.sensors.frames import Splitter, frame
 
@@ -27,7 +28,7 @@ _MOST_KEPT = 10_000
 _NICEST = -20
 
 Image = list[Any]
-"""What ``host.procfs.look_at_image`` returns."""
+"""What ``host.procfs.look_at_image`` returns, and the key of the directory's handle."""
 
 
 class Looker:
@@ -49,6 +50,7 @@ class Looker:
         self._splitter = Splitter()
         self._images: dict[tuple[int, int], Image | None] = {}
         self._ended = False
+        self._handles = Handles()
 
     def image(self, event: ProcessEvent, before: ProcessFacts) -> Seen | None:
         """Return what was seen of the program that this exec began, None if that was too late."""
@@ -57,7 +59,7 @@ class Looker:
             if not self._receive() and not select.select([self._reading], [], [], _PATIENCE_MS / 1000)[0]:
                 break
         if self._ended and place not in self._images:
-            return seen_in(look_at_image(event.process), before)
+            return seen_in(looked_at(event.process, self._handles), before)
         if len(self._images) > _MOST_KEPT:
             self._images.clear()
         return seen_in(self._images.pop(place, None), before)
@@ -83,13 +85,18 @@ class Looker:
 
 
 def seen_in(image: Image | None, before: ProcessFacts) -> Seen | None:
-    """Turn a look into facts, and the pipes that are standard input and output.
+    """Turn a look into facts, and the files and pipes that are standard input and output.
 
     What could not be read is as it was before the exec.
     """
     if image is None:
         return None
-    argv, executable, cwd, standard, uid, name, group, session, terminal = image
+    argv, executable, cwd, standard, uid, name, group, session, terminal, place = image
+    files = tuple(
+        HeldFile(os.fsencode(target), reads=number == 0, writes=number > 0)
+        for number, target in enumerate(standard)
+        if target.startswith("/") and not target.startswith(("/dev/", "/proc/"))
+    )
     pipes = tuple(
         HeldPipe(target, reads=number == 0, writes=number > 0)
         for number, target in enumerate(standard)
@@ -106,7 +113,7 @@ def seen_in(image: Image | None, before: ProcessFacts) -> Seen | None:
         session=before.session if session is None else session,
         terminal=before.terminal if terminal is None else terminal,
     )
-    return facts, pipes
+    return Seen(facts, (files, pipes), place)
 
 
 def _text(data: object) -> str:
@@ -131,10 +138,10 @@ def _look_for_ever(writing: int) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         os.set_blocking(writing, False)
         _hurry()
-        connector = Connector()
+        connector, handles = Connector(), Handles()
         while os.getppid() == sensor:
             select.select([connector.descriptor], [], [], 1.0)
-            _pass_on(connector, writing)
+            _pass_on(connector, writing, handles)
         code = 0
     except BrokenPipeError:
         code = 0
@@ -142,14 +149,20 @@ def _look_for_ever(writing: int) -> None:
         os._exit(code)
 
 
-def _pass_on(connector: Connector, writing: int) -> None:
+def looked_at(process: int, handles: Handles) -> Image | None:
+    """Look at a program, and at the handle of its directory: its name may be that of another namespace."""
+    image = look_at_image(process)
+    return None if image is None else [*image, handles.key_of(b"/proc/%d/cwd" % process, follow=True)]
+
+
+def _pass_on(connector: Connector, writing: int, handles: Handles) -> None:
     try:
         event = connector.one()
     except QueueFullError:
         return
     while event is not None:
         if event.kind == Kind.EXEC:
-            image = look_at_image(event.process)
+            image = looked_at(event.process, handles)
             with suppress(BlockingIOError):
                 os.write(writing, frame([event.process, event.monotonic_ns, image]))
         event = connector.one()

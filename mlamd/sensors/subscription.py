@@ -14,10 +14,12 @@ from typing import Protocol
 from mlamd.host import fanotify
 from mlamd.host.connector import Kind
 from mlamd.host.fanotify import (
+    ACCESS,
     CLOSE_NOWRITE,
     CLOSE_WRITE,
     CREATE,
     DELETE,
+    MODIFY,
     ONDIR,
     OPEN,
     OPEN_EXEC,
@@ -35,6 +37,8 @@ from mlamd.sensors.signals import Deed
 _LOADERS = (b"ld-linux", b"ld-musl", b"ld.so", b"ld64.so")
 _DIRECTORY_DEEDS = CREATE | DELETE | RENAME
 _CHANGES = CREATE | DELETE | RENAME | fanotify.ATTRIB
+_THROUGH = ACCESS | MODIFY | CLOSE_WRITE | CLOSE_NOWRITE
+"""What is done through an open file."""
 _ANYBODY = -1
 _SOMEBODY = -1
 """Stands for the pid of a process of which it is not known whose it was."""
@@ -110,6 +114,8 @@ class Subscription:
         self._leaving: list[bytes] = []
         self._programs: dict[int, tuple[bytes, int]] = {}
         """By process: the program that it has opened to execute, and when, until the exec is heard of."""
+        self._after: dict[int, list[Deed]] = {}
+        """What processes may have done through files only after an exec that has not been told of yet."""
         self._used: dict[Known, Usage] = {}
         self._lasting: dict[Known, set[bytes]] = {}
         """What was opened in this batch, and not closed in it."""
@@ -124,7 +130,8 @@ class Subscription:
         if not self._is_theirs(facts):
             return False
         if not concerns(facts, self._text_roots):
-            place = self.directories.standing(known.key.pid)
+            path_of = self.directories.path
+            place = path_of(known.place) if known.place else self.directories.standing(known.key.pid)
             if place is not None:
                 known.facts = replace(known.facts, cwd=os.fsdecode(place))
             elif known.parent not in self._relevant:
@@ -190,6 +197,8 @@ class Subscription:
             self._show(known, change.facts, change.at_ns, change.at_ns)
             self._tell_held(known, change.held, change.at_ns)
             self.unread += not known.complete
+            for deed in self._after.pop(known.key.pid, ()):
+                self._tell(deed)
         elif change.kind is None and known in self._shown:
             self._tell_held(known, change.held, change.at_ns)
 
@@ -328,7 +337,16 @@ class Subscription:
             return
         self._note_lasting(raw, target or path or b"")
         actor = self._actor(raw.pid, batch)
-        self._tell(Deed(mask, batch.from_ns, batch.at_ns, path or b"", actor, target or b""))
+        deed = Deed(mask, batch.from_ns, batch.at_ns, path or b"", actor, target or b"")
+        if mask & OPEN and mask & _THROUGH and self._will_exec(raw.pid):
+            # A shell opens what it redirects, and then becomes the program that uses it: both are joined.
+            self._after.setdefault(raw.pid, []).append(replace(deed, mask=mask & _THROUGH))
+            deed = replace(deed, mask=mask & ~_THROUGH)
+        self._tell(deed)
+
+    def _will_exec(self, pid: int) -> bool:
+        """Say whether a process is known to become another program after what it did last."""
+        return any(change.kind is Kind.EXEC and not change.done for change in self._of.get(pid, ()))
 
     def _visible(
         self, raw: Raw, path: bytes | None, target: bytes | None

@@ -22,7 +22,7 @@ def _tell() -> Story:
     story.read(prepare, raw, 3)
     clean = story.write(prepare, "clean.csv", 4)
     odd = story.write([shell, prepare], ODD, 4)
-    sort = story.step(first, "sort", 4)
+    sort = story.step(first, "sort", 4, inside=("/docker/0123", "0123", 7))
     story.flow(prepare, sort, Via.PIPE)
     story.write(sort, "sorted", 5)
     story.end(first, [shell, prepare, sort], 6)

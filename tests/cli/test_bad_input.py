@@ -68,11 +68,31 @@ def test_names(told, question, error):
     told.fails(error, *question)
 
 
-@pytest.mark.parametrize("arguments", [["--mode", "mount"], ["--sensor", "fanotify"]])
-def test_what_was_asked_for_by_name_is_not_replaced(project, arguments):
+def test_a_mode_that_was_asked_for_by_name_is_not_replaced(project):
     project.mlamd("init")
-    project.fails(errors.UnavailableError, "start", *arguments)
+    project.fails(errors.UnavailableError, "start", "--mode", "mount")
     assert project.pid() is None
+
+
+def test_a_sensor_that_was_asked_for_by_name_is_not_replaced(open_project, monkeypatch):
+    monkeypatch.setenv("MLAMD_SENSOR_SOCKET", "/nowhere/sensor.sock")
+    open_project.as_nobody("init")
+    line = open_project.fails(
+        errors.UnavailableError, "start", "--foreground", "--sensor", "fanotify", nobody=True
+    )
+    assert "CAP_SYS_ADMIN" in line
+    assert open_project.pid() is None
+
+
+def test_without_capabilities_the_portable_mode_is_used_and_says_why(open_project, monkeypatch):
+    monkeypatch.setenv("MLAMD_SENSOR_SOCKET", "/nowhere/sensor.sock")
+    open_project.as_nobody("init")
+    open_project.foreground(nobody=True)
+    status = open_project.ask("status")["data"]
+    assert status["sensors"] == ["inotify", "process polling"]
+    assert "CAP_SYS_ADMIN" in status["notes"][0]
+    doctor = json.loads(open_project.as_nobody("doctor", "--json", code=None).stdout)["data"]
+    assert any(row["concern"] == "exact capture" and row["state"] == "note" for row in doctor)
 
 
 # --- the store ---------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ QUESTIONS = {
     "diff": [["diff", "@-2", "@-1"], ["diff", "@-3", "@-2"]],
     "resources": [["resources", "@-1"], ["resources", "aaaa000000000001"]],
     "status": [["status"]],
+    "doctor": [["doctor"]],
     "verify": [["verify"]],
 }
 
@@ -56,7 +57,8 @@ def test_every_key_is_documented(told, kind):
     named = set(re.findall(r"`([a-z0-9_]+)`", _sections()[kind]))
     seen: set[str] = set()
     for question in QUESTIONS[kind]:
-        text = told.mlamd(question[0], "--json", *question[1:]).stdout
+        code = int(kind == "doctor")  # it ends with 1, as nothing records
+        text = told.mlamd(question[0], "--json", *question[1:], code=code).stdout
         document = json.loads(text)
         assert text.isascii()
         assert list(document) == ["schema", "kind", "data", "gaps"]
@@ -96,6 +98,13 @@ def test_runs(told):
     assert rows[2]["cwd_b64"] == "L3cv/w=="
     assert told.ask("runs", "-n", "1")["data"] == rows[:1]
     assert len(told.ask("runs", "-a", "-n", "0")["data"]) == 4
+
+
+def test_step_in_a_container(told):
+    steps = told.ask("show", "aaaa000000000001")["data"]["steps"]
+    inside = {"cgroup": "/docker/0123", "container": "0123", "inner_pid": 7}
+    assert [step for step in steps if inside.items() <= step.items()] == [steps[2]]
+    assert all(inside.keys().isdisjoint(step) for step in steps[:2])
 
 
 def test_lineage_is_a_sound_graph(told):

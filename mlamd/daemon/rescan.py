@@ -1,0 +1,60 @@
+"""What changed while nobody recorded, or after something was lost: all files, held against what is known."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from mlamd.attribution.machine import Attributor
+from mlamd.catalog.memory import CatalogMemory
+from mlamd.host.clock import Clock
+from mlamd.model import observations as seen
+from mlamd.model.events import SessionStarted
+from mlamd.sensors import scan
+
+_COARSE_NS = 1_000_000_000
+"""Files are stamped by a coarse clock. In a virtual machine it was seen to be behind by more than 40 ms."""
+
+
+class Rescan:
+    """Looks at everything below ``roots``; ``skip`` says which directories are noise (absolute paths)."""
+
+    def __init__(
+        self,
+        roots: tuple[bytes, ...],
+        attributor: Attributor,
+        memory: CatalogMemory,
+        skip: Callable[[bytes], bool],
+        clock: Clock,
+    ) -> None:
+        self._roots = roots
+        self._attributor = attributor
+        self._memory = memory
+        self._skip = skip
+        self._clock = clock
+
+    def begin(self, session: SessionStarted, was_alive_ns: int, *, network: bool) -> None:
+        """Open a session; find what changed since the last one, which was alive at ``was_alive_ns``."""
+        observe, now_ns = self._attributor.observe, session.at_ns
+        last_ns = self._memory.clock()
+        self._attributor.emit(session)
+        if network:
+            detail = "changes made by other machines are not reported"
+            observe(seen.Lost(now_ns, now_ns, b"", "network", detail))
+        if not last_ns:
+            return
+        since_ns = max(last_ns, was_alive_ns)
+        killed = self._memory.session_open()
+        reason = "killed" if killed else "not-running"
+        detail = "the recorder was killed" if killed else "no recorder was running"
+        observe(seen.Lost(now_ns, since_ns, b"", reason, detail))
+        for observation in self.changes(since_ns):
+            observe(observation)
+
+    def changes(self, since_ns: int) -> list[seen.Observation]:
+        """Hold the files against the versions that are known; may run in any thread.
+
+        What differs has changed after ``since_ns``, whatever its own times say.
+        """
+        known = [(self._attributor.places.absolute(path), stat) for path, stat in self._memory.known()]
+        now_ns = self._clock.now_ns()
+        found = scan.changes(self._roots, known, self._skip, since_ns - _COARSE_NS, now_ns)
+        return [replace(one, since_ns=since_ns) if isinstance(one, seen.FileFound) else one for one in found]
