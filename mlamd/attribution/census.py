@@ -61,7 +61,8 @@ class Census:
         process = self._processes.get(observation.key)
         if process is None:
             return None
-        process.held_at_ns = observation.at_ns
+        if observation.whole:
+            process.held_at_ns = observation.at_ns
         if observation.files:
             process.files.append((observation.at_ns, observation.files))
         self._pipes.held(process, observation.pipes, self._runs, observation.at_ns)

@@ -76,7 +76,7 @@ def check_exact(workspace: Workspace) -> Iterator[Finding]:
     lacking, service = missing(), service_socket()
     if not lacking:
         yield from _kernel()
-    elif service.exists():
+    elif os.path.exists(service):
         yield Finding("exact capture", "ok", f"through the sensor service at {service}")
     else:
         yield Finding(

@@ -68,6 +68,8 @@ class Feed:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sensor feed", daemon=True)
         self._sending = threading.Lock()
+        self._asked: set[int] = set()
+        """Synchronisations that have not been answered; a sensor that is started anew is asked again."""
         self._up_ns = 0
         self.welcome: dict[str, Any] = {}
         self.failed = ""
@@ -187,6 +189,8 @@ class Feed:
             self._inbox.put(
                 Lost(now_ns, down_ns, b"", "sensor-down", "the sensor had ended; it was started anew")
             )
+            for number in sorted(self._asked):
+                self.ask_sync(number)
 
     def _again(self) -> bool:
         """Reconnect; say whether that succeeded before the end."""
@@ -225,6 +229,7 @@ class Feed:
     def _take(self, value: Any) -> None:
         for item in Reader(self._boot).items(value):
             if isinstance(item, Synced):
+                self._asked.discard(item.number)
                 self._on_sync(item.number)
             else:
                 self._inbox.put(item)
@@ -233,6 +238,7 @@ class Feed:
 
     def ask_sync(self, number: int) -> None:
         """Ask the sensor to tell all that has happened; the answer comes to ``on_sync``."""
+        self._asked.add(number)
         connection = self._connection
         if connection is not None:
             with self._sending, suppress(OSError):

@@ -378,7 +378,7 @@ def _exact(around: Surroundings, inbox: Inbox, *, forced: bool) -> Exact:
     service = None
     if lacking:
         service = service_socket()
-        if not service.exists():
+        if not os.path.exists(service):  # an unreadable directory is no error here
             raise UnavailableError(
                 f"exact capture needs {lacking}, or the sensor service (docs/how-to/exact-capture.md)"
             )

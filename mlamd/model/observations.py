@@ -174,6 +174,8 @@ class ProcessHeld:
     key: ProcessKey
     files: tuple[HeldFile, ...]
     pipes: tuple[HeldPipe, ...]
+    whole: bool = True
+    """False for a look at some of them only, which says nothing of pipes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,8 @@ def row_of(item: Item) -> list[Any]:
         return [_SEEN, item.at_ns, _facts(item.facts), item.since_ns]
     if isinstance(item, seen.ProcessHeld):
         files = [list(astuple(file)) for file in item.files]
-        return [_HELD, item.at_ns, _key(item.key), files, [list(astuple(pipe)) for pipe in item.pipes]]
+        pipes = [list(astuple(pipe)) for pipe in item.pipes]
+        return [_HELD, item.at_ns, _key(item.key), files, pipes, item.whole]
     if isinstance(item, seen.ProcessGone):
         return [_GONE, item.at_ns, _key(item.key), item.exit_code]
     if isinstance(item, seen.ProcessUsed):
@@ -106,9 +107,8 @@ class Reader:
             return seen.ProcessSeen(row[1], ProcessFacts(*facts), row[3])
         if kind == _HELD:
             files = tuple(HeldFile(*file) for file in row[3])
-            return seen.ProcessHeld(
-                row[1], self._process(row[2]), files, tuple(HeldPipe(*pipe) for pipe in row[4])
-            )
+            pipes = tuple(HeldPipe(*pipe) for pipe in row[4])
+            return seen.ProcessHeld(row[1], self._process(row[2]), files, pipes, row[5])
         if kind == _GONE:
             return seen.ProcessGone(row[1], self._process(row[2]), row[3])
         if kind == _USED:

@@ -282,7 +282,7 @@ class Subscription:
             if paths and known in self._shown:
                 files = self._executions.opened(known, paths)
                 if files:
-                    self._tell(seen.ProcessHeld(time.time_ns(), known.key, files, ()))
+                    self._tell(seen.ProcessHeld(time.time_ns(), known.key, files, (), whole=False))
         self._lasting.clear()
 
     def _ripen(self, ripe_ns: int) -> None:
@@ -338,7 +338,7 @@ class Subscription:
         self._note_lasting(raw, target or path or b"")
         actor = self._actor(raw.pid, batch)
         deed = Deed(mask, batch.from_ns, batch.at_ns, path or b"", actor, target or b"")
-        if mask & OPEN and mask & _THROUGH and self._will_exec(raw.pid):
+        if mask & OPEN and mask & _THROUGH and actor.boot and self._will_exec(raw.pid):
             # A shell opens what it redirects, and then becomes the program that uses it: both are joined.
             self._after.setdefault(raw.pid, []).append(replace(deed, mask=mask & _THROUGH))
             deed = replace(deed, mask=mask & ~_THROUGH)

@@ -5,10 +5,10 @@ import pytest
 from tests.attribution.world import World
 
 
-@pytest.fixture(params=["anonymous", "identified"])
+@pytest.fixture(params=["anonymous", "identified", "exact"])
 def world(request: pytest.FixtureRequest) -> World:
-    """Both kinds of sensors: those that name no process and those that do."""
-    return World(identified=request.param == "identified")
+    """All kinds of sensors: those that name no process, those that do, and those that know no modes."""
+    return World(identified=request.param == "identified", exact=request.param == "exact")
 
 
 @pytest.fixture
@@ -19,3 +19,8 @@ def anonymous() -> World:
 @pytest.fixture
 def identified() -> World:
     return World(identified=True)
+
+
+@pytest.fixture
+def exact() -> World:
+    return World(exact=True)

@@ -231,14 +231,14 @@ def test_two_steps_that_read_one_file_read_one_version(world: World) -> None:
 def test_who_reads_while_somebody_writes_reads_a_partial_version(world: World) -> None:
     shell = world.shell()
     writer = shell / "python write.py log"
-    writer.holds(files=[HeldFile(b"/w/log", reads=False, writes=True)])
     world.opens("log", by=writer, mode="w")
+    writer.holds(files=[HeldFile(b"/w/log", reads=False, writes=True)])
     world.modifies("log", 40)
     world.poll()
     world.tick(100 * MS)
     reader = shell / "tail log"
-    reader.holds(files=[HeldFile(b"/w/log", reads=True, writes=False)])
     world.opens("log", by=reader)
+    reader.holds(files=[HeldFile(b"/w/log", reads=True, writes=False)])
     world.poll()
     world.closes("log", by=reader)
     world.poll()

@@ -40,8 +40,9 @@ _deeds = st.lists(_deed, min_size=10, max_size=60)
 class Player:
     """Plays deeds in a world; what is impossible is left out."""
 
-    def __init__(self, *, identified: bool) -> None:
-        self.world = World(identified=identified)
+    def __init__(self, kind: str) -> None:
+        self.world = World(identified=kind == "identified", exact=kind in {"exact", "quick"})
+        self.world.quick = kind == "quick"
         self.all: list[events.Event] = []
         self.shell = self.world.shell()
         self.shell / "make" / "python a.py"
@@ -114,27 +115,28 @@ class Player:
         return self.all + self.world.attributor.drain()
 
 
+_kinds = st.sampled_from(["anonymous", "identified", "exact", "quick"])
 _settings = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @_settings
-@given(_deeds, st.booleans())
-def test_no_sequence_raises_and_every_reference_was_introduced_before(deeds: list[tuple], who: bool) -> None:
-    player = Player(identified=who)
+@given(_deeds, _kinds)
+def test_no_sequence_raises_and_every_reference_was_introduced_before(deeds: list[tuple], kind: str) -> None:
+    player = Player(kind)
     player.play(deeds)
     book = Book()
     book.add(player.end())
     assert player.world.attributor.holding == 0
     grades = {*book.reads().values(), *book.writes().values()}
     assert Grade.DECLARED not in grades
-    if not who:
+    if kind == "anonymous":
         assert Grade.OBSERVED not in grades
 
 
 @_settings
-@given(_deeds, st.booleans(), st.lists(st.integers(0, 60), max_size=8))
-def test_drains_may_fall_anywhere(deeds: list[tuple], who: bool, cuts: list[int]) -> None:
-    whole, split = Player(identified=who), Player(identified=who)
+@given(_deeds, _kinds, st.lists(st.integers(0, 60), max_size=8))
+def test_drains_may_fall_anywhere(deeds: list[tuple], kind: str, cuts: list[int]) -> None:
+    whole, split = Player(kind), Player(kind)
     deeds = [deed for deed in deeds if deed[0] != "forget"]
     whole.play(deeds)
     expected = whole.end()
@@ -148,8 +150,8 @@ def test_drains_may_fall_anywhere(deeds: list[tuple], who: bool, cuts: list[int]
 
 @_settings
 @given(_deeds, _deeds, st.booleans())
-def test_a_restart_keeps_all_numbers_dense(before: list[tuple], after: list[tuple], who: bool) -> None:
-    player = Player(identified=who)
+def test_a_restart_keeps_all_numbers_dense(before: list[tuple], after: list[tuple], kind: str) -> None:
+    player = Player(kind)
     player.play([deed for deed in before if deed[0] != "forget"])
     player.world.book.add(player.end())
     player.world = player.world.restarted()

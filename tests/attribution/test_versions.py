@@ -80,6 +80,7 @@ def test_stat_says_whether_a_file_is_still_the_version_that_we_know(world: World
     world.reads("data.csv", by=job)
     assert len(world.settle().versions("data.csv")) == 1
     world.change("data.csv")
+    world.tick(20 * MS)
     world.reads("data.csv", by=job)
     book = world.settle()
     old, new = book.versions("data.csv")
@@ -94,6 +95,7 @@ def test_each_of_device_inode_size_and_mtime_tells_versions_apart(world: World, 
     world.reads("data.csv", by=job)
     stat = world.files[b"/w/data.csv"]
     world.files[b"/w/data.csv"] = stat._replace(**{field: getattr(stat, field) + 1, "ctime_ns": world.tick()})
+    world.tick(20 * MS)
     world.reads("data.csv", by=job)
     assert len(world.settle().versions("data.csv")) == 2
 

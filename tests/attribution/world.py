@@ -2,7 +2,8 @@
 
 ``world.tree("bash -i") / "python train.py"`` starts processes; ``world.reads("a.csv", by=job)`` and its
 siblings do things to files. An anonymous world leaves out who did it, as inotify does, and reports
-processes only when it is polled; an identified one names the process, and reports it at once.
+processes only when it is polled; an identified one names the process, and reports it at once. An exact
+one is identified, but knows no modes, as fanotify: what follows an open tells it, or a look at descriptors.
 """
 
 import shlex
@@ -100,19 +101,26 @@ class World:
         self,
         *,
         identified: bool = False,
+        exact: bool = False,
         memory: FakeMemory | None = None,
         patterns: Iterable[str] = (),
         data_roots: tuple[bytes, ...] = (),
         clock: ManualClock | None = None,
     ) -> None:
-        self.identified = identified
+        self.identified = identified or exact
+        self.exact = exact
+        self.quick = False
+        """True if an exact sensor comes too late to look at the descriptors of who has opened a file."""
         self.memory = memory or FakeMemory()
         self.clock = clock or ManualClock()
         self.attributor = Attributor(ROOT, self.memory, Noise(patterns), data_roots)
         self.nodes: list[Node] = []
         self.files: dict[bytes, FileStat] = {}
         self.book = Book()
+        if exact:
+            self.attributor.names_processes()
         self._fetched: set[bytes] = set()
+        self._openers: dict[bytes, list[ProcessKey | None]] = {}
         self._pid = 100
         self._inode = 10
 
@@ -226,35 +234,56 @@ class World:
     def opens(self, path: str | bytes, by: Node | None = None, *, mode: str = "r", since_ns: int = 0) -> None:
         """Open a file in a mode of Python's ``open``."""
         name = self.path(path)
-        if mode[0] == "w":
-            if name not in self.files:
-                self.put(path, 0)
-            elif self.files[name].size_bytes:
-                self.change(path, 0)
-                if not self.identified:
-                    self.see(seen.FileModified(self.clock.now_ns(), name))
-        elif mode[0] == "a" and name not in self.files:
+        created, emptied = mode[0] in "wa" and name not in self.files, False
+        if created:
             self.put(path, 0)
+        elif mode[0] == "w" and self.files[name].size_bytes:
+            self.change(path, 0)
+            emptied = True
+            if not self.identified:
+                self.see(seen.FileModified(self.clock.now_ns(), name))
         reads = mode[0] == "r" or "+" in mode
         writes = mode[0] != "r" or "+" in mode
         stat, key = self.files[name], self._key(by)
+        self._openers.setdefault(name, []).append(key)
+        if self.exact and key is not None:
+            self._opened(name, key, reads=reads, writes=writes, created=created, emptied=emptied)
+            return
         modes = (reads, writes) if self.identified else (None, None)
         self.see(seen.FileOpened(self.tick(), name, stat, key, *modes, since_ns=since_ns))
+
+    def _opened(
+        self, name: bytes, key: ProcessKey, *, reads: bool, writes: bool, created: bool, emptied: bool
+    ) -> None:
+        """Tell of an open without its mode; then look, as at all that is still open when a batch is told."""
+        stat = self.files[name]
+        self.see(seen.FileOpened(self.tick(), name, stat, key, created=created, changed=emptied))
+        if emptied:
+            self.see(seen.FileModified(self.clock.now_ns(), name, key, stat))
+        if not self.quick and not created:
+            self.see(seen.ProcessHeld(self.clock.now_ns(), key, (HeldFile(name, reads, writes),), (), whole=False))
 
     def fetches(self, path: str | bytes) -> None:
         """Read content through an open file; a sensor that knows no modes tells it with the close."""
         self._fetched.add(self.path(path))
 
-    def modifies(self, path: str | bytes, size: int | None = None) -> None:
-        """Change content through an open file."""
-        self.change(path, size)
-        self.see(seen.FileModified(self.clock.now_ns(), self.path(path)))
+    def modifies(self, path: str | bytes, size: int | None = None, by: Node | None = None) -> None:
+        """Change content through an open file; by who opened it last, if nobody is named."""
+        stat, name = self.change(path, size), self.path(path)
+        openers = self._openers.get(name) or [None]
+        key = by.key if by is not None else openers[-1]
+        if self.exact:
+            self.see(seen.FileModified(self.clock.now_ns(), name, key, stat))
+        else:
+            self.see(seen.FileModified(self.clock.now_ns(), name))
 
     def closes(self, path: str | bytes, by: Node | None = None, *, wrote: bool = False) -> None:
         name = self.path(path)
         stat = self.files.get(name) if wrote else None
         read = name in self._fetched and not self.identified
         self._fetched.discard(name)
+        if self._key(by) in self._openers.get(name, ()):
+            self._openers[name].remove(self._key(by))
         self.see(seen.FileClosed(self.tick(), name, wrote, stat, self._key(by), read))
 
     def reads(self, path: str | bytes, by: Node | None = None) -> None:
@@ -329,7 +358,8 @@ class World:
 
     def restarted(self, *, down_ns: int = S) -> "World":
         """Return the world as a new recorder finds it, which knows what the last one stored."""
-        other = World(identified=self.identified, memory=FakeMemory(*self.book.events), clock=self.clock)
+        memory = FakeMemory(*self.book.events)
+        other = World(identified=self.identified, exact=self.exact, memory=memory, clock=self.clock)
         other.book = self.book
         other.files, other.nodes = self.files, self.nodes
         other._pid, other._inode = self._pid, self._inode

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlamd.daemon import client
 from mlamd.journal.log import Journal
 from mlamd.model import events
 from mlamd.model.evidence import Grade
@@ -18,7 +19,7 @@ _THIS = Path("/proc/self/cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" 
 
 def book_of(project: Project) -> Book:
     """Return everything that happened until now, as it is stored."""
-    project.sync()
+    until(lambda: client.ask(project.store, "sync", timeout_s=60)["done"], 240)
     journal = Journal(project.store)
     book = Book()
     try:
@@ -123,12 +124,20 @@ def recording(root: Path, *options: str) -> Iterator[Project]:
         project.clean_up()
 
 
+def children(pid: int | None) -> list[int]:
+    """Return the pids of the children of all threads of a process."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(word) for word in (task / "children").read_text().split()]
+    return found
+
+
 def sensor_pid(project: Project) -> int:
-    """Return the pid of the recorder's sensor process."""
-    recorder = project.pid()
-    children = Path(f"/proc/{recorder}/task/{recorder}/children").read_text().split()
-    (found,) = [pid for pid in children if b"sensor" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    return int(found)
+    """Return the pid of the recorder's sensor process; 0 while there is none."""
+    for pid in children(project.pid()):
+        if b"\0sensor\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return pid
+    return 0
 
 
 def outside(project: Project) -> Path:

@@ -1,0 +1,174 @@
+"""The recorder and its sensor process: which sensor is taken, and what happens if one of the two stops."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from mlamd.errors import UnavailableError
+from tests.conftest import until
+from tests.daemon.exactly import Scene, book_of, recording, sensor_pid
+
+pytestmark = [pytest.mark.linux]
+
+_MANY = """
+import os
+for number in range(5_000):
+    name = f"d/f{number}"
+    with open(name, "w") as file: file.write("x")
+    os.rename(name, name + "-")
+    with open(name + "-") as file: file.read()
+    if number % 2: os.remove(name + "-")
+"""
+
+
+@pytest.fixture
+def started(capable, tmp_path):
+    del capable
+    with recording(tmp_path / "project") as project:
+        yield project
+
+
+@pytest.mark.root
+def test_status_names_the_sensors(started):
+    status = started.ask("status")["data"]
+    assert status["sensors"][:2] == ["fanotify", "process connector"]
+    assert "observed" in status["how"]
+
+
+@pytest.mark.root
+def test_portable_sensor_that_was_asked_for_is_not_replaced(capable, project):
+    del capable
+    project.mlamd("init")
+    project.mlamd("start", "--sensor", "inotify")
+    status = project.ask("status")["data"]
+    assert status["sensors"][0] == "inotify"
+    assert sensor_pid(project) == 0
+
+
+def test_exact_sensor_that_was_asked_for_is_not_replaced(open_project, tmp_path):
+    """A user without capabilities, and no service."""
+    open_project.as_nobody("init")
+    words = ("start", "--foreground", "--sensor", "fanotify")
+    socket = str(tmp_path / "none")
+    done = open_project.as_nobody(*words, code=UnavailableError.exit_code, MLAMD_SENSOR_SOCKET=socket)
+    assert done.stderr.startswith("mlamd: exact capture needs CAP_SYS_ADMIN")
+    assert done.stderr.count("\n") == 1
+    assert open_project.pid() is None
+
+
+def test_best_sensor_that_is_possible_is_taken(open_project, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLAMD_SENSOR_SOCKET", str(tmp_path / "none"))
+    open_project.as_nobody("init")
+    open_project.foreground(nobody=True)
+    status = open_project.ask("status")["data"]
+    assert status["sensors"][0] == "inotify"
+    assert any("CAP_SYS_ADMIN" in note for note in status["notes"])
+
+
+@pytest.mark.root
+def test_filesystem_that_cannot_be_recorded_exactly(capable, project):
+    """What was asked for by name fails there, with one line that says why."""
+    del capable
+    if subprocess.run(["mount", "-t", "ramfs", "none", project.root], check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        project.mlamd("init")
+        said = project.mlamd("start", "--sensor", "fanotify", code=None)
+        if said.returncode == 0:
+            project.mlamd("stop")
+            pytest.skip("this kernel has file handles on ramfs")
+        assert said.returncode == UnavailableError.exit_code
+        assert "leave out --sensor" in said.stderr
+        project.mlamd("start")
+        assert "inotify" in project.ask("status")["data"]["sensors"]
+        project.mlamd("stop")
+    finally:
+        subprocess.run(["umount", "-l", project.root], check=True)
+
+
+@pytest.mark.root
+def test_sensor_that_is_killed_is_started_anew(started):
+    scene = Scene(started, "s")
+    scene.put(a="x")
+    before = sensor_pid(started)
+    os.kill(before, signal.SIGKILL)
+    until(lambda: sensor_pid(started) not in {0, before})
+    until(lambda: "sensor-down" in {gap[0] for gap in book_of(started).gaps()})
+    book = scene.run("cp a b")
+    assert {("a", "cp a b"), ("cp a b", "b")} <= scene.edges(book)
+    assert [gap[:2] for gap in book.gaps() if gap[0] == "sensor-down"] == [("sensor-down", "")]
+
+
+@pytest.mark.root
+def test_what_was_written_without_a_sensor_is_found(started):
+    """Written by nobody known, after a gap."""
+    scene = Scene(started, "s")
+    pid = sensor_pid(started)
+    os.kill(pid, signal.SIGSTOP)
+    (scene.root / "a").write_text("unseen")
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: "sensor-down" in {gap[0] for gap in book_of(started).gaps()})
+    book = scene.book()
+    assert book.version(scene.path("a")).writers == ()
+
+
+@pytest.mark.root
+def test_recorder_that_is_stopped_misses_nothing(started):
+    """20,000 operations meanwhile: the sensor keeps them."""
+    scene = Scene(started, "s")
+    (scene.root / "d").mkdir()
+    scene.put(**{"p.py": _MANY})
+    pid = started.pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        subprocess.run([sys.executable, "p.py"], cwd=scene.root, check=True)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    book = scene.book()
+    assert scene.gaps(book) == []
+    wrote = {path for step, path in book.writes() if step == f"{sys.executable} p.py"}
+    assert {scene.path(f"d/f{number}") for number in range(5_000)} - wrote == set()
+    standing = {number for number in range(5_000) if book.current(scene.path(f"d/f{number}-"))}
+    assert standing == set(range(0, 5_000, 2))
+
+
+@pytest.mark.root
+def test_sensor_ends_with_its_recorder(started):
+    pid = sensor_pid(started)
+    started.kill()
+    until(lambda: not os.path.exists(f"/proc/{pid}") or _state(pid) == "Z")
+
+
+@pytest.mark.root
+def test_stop_ends_the_sensor(started):
+    pid = sensor_pid(started)
+    started.mlamd("stop")
+    assert not os.path.exists(f"/proc/{pid}")
+
+
+def _state(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
+
+
+@pytest.mark.root
+def test_recorder_that_comes_again_knows_who_reads(started):
+    """Processes and what they hold are told at the start of a session."""
+    scene = Scene(started, "s")
+    scene.put(a="x")
+    started.mlamd("stop")
+    script = "file = open('a'); input(); open('b', 'w').write(file.read())"
+    with subprocess.Popen([sys.executable, "-c", script], cwd=scene.root, stdin=subprocess.PIPE) as process:
+        scene.wait_for_open(process.pid, "a")
+        started.mlamd("start", "--sensor", "fanotify")
+        started.sync()
+        process.communicate(b"\n")
+    started.pid()
+    edges = scene.edges(scene.book())
+    assert {("a", "python"), ("python", "b")} <= edges
