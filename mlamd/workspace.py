@@ -91,6 +91,11 @@ def opened(root: Path) -> Workspace:
         raise StoreDamagedError(
             f"{store} is no store of mlamd (no file `format`): move it away, then `mlamd init`"
         ) from error
+    for name in ("journal", "catalog"):
+        if (store / name).is_dir() and not os.access(store / name, os.R_OK | os.X_OK):
+            raise AccessError(
+                f"no permission to read {store / name}: another user (root?) recorded here; change its owner"
+            )
     if not (stored.isascii() and stored.isdigit()):
         raise StoreDamagedError(f"{store}/format holds {stored!r} instead of a number: restore the store")
     if int(stored) > FORMAT:

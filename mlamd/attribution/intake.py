@@ -313,7 +313,9 @@ class Intake:
         state = self._versions.path(path)
         if any(one.key is None for one in state.opens):
             return False
-        opened = _newest(state.opens, key) or next((one for one in state.opens if one.unsaid), None)
+        opened = _newest(state.opens, key)
+        if opened is None and any(one.unsaid for one in state.opens):
+            return True  # it got the file from who opened it, and may never read it
         if opened is None:
             opened = Open(at_ns, None, truncated=False, key=key, bound=state.version, unsaid=True)
             opened.borrowed = True

@@ -40,6 +40,8 @@ def _print(answer: Why) -> None:
         text.say(f"it was {text.shown(earlier.path)} until {text.when(earlier.until_ns)}")
     if not answer.causes:
         text.say(_UNKNOWN.get(version.origin, "Its writer was gone before it could be seen."))
+    elif len(answer.causes) > 1 and all(cause.grade is Grade.OBSERVED for cause in answer.causes):
+        text.say(f"{len(answer.causes)} programs wrote it:")
     elif len(answer.causes) > 1:
         text.say(f"One of these {len(answer.causes)} wrote it, and it cannot be told which:")
     for cause in answer.causes:

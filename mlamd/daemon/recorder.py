@@ -424,5 +424,5 @@ class Recorder:
             "waiting": self.writer.waiting + self.attributor.holding,
             "digesting": self.digester.waiting,
             "watched_directories": self.sources.watched(),
-            "trouble": self.writer.trouble,
+            "trouble": self.writer.trouble or self.sources.trouble(),
         }

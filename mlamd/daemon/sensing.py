@@ -34,6 +34,8 @@ from mlamd.sensors.subscription import Access, Subscription
 
 log = logging.getLogger("mlamd")
 
+NICE = -5
+"""The stamps of what happened are only as good as the sensor is prompt; its recorder gives way instead."""
 _MOST_ROOTS = 64
 _EVERYTHING = fanotify.CONTENT | fanotify.NAMES
 _RIPE_EVERY_NS = 50_000_000
@@ -234,14 +236,15 @@ class Sensor:
             "directories": len(directories),
             "pid": os.getpid(),
         }
+        # The welcome says that everything from now on is told: nothing may be drained and dropped after it.
         client.outbox.put(frames.frame(welcome))
-        self._capture.drain()
         client.subscription = subscription
         client.mounts = {root: self._mounts.around(root) for root in good}
         now_ns = time.time_ns()
         subscription.survey(now_ns, self._table.held)
         client.outbox.tell(ProcessesPolled(now_ns, now_ns, frozenset()))
         client.outbox.flush()
+        self._capture.drain()
 
     def _directories(self, roots: tuple[bytes, ...], client: Client) -> Directories:
         def mark_inner(directory: bytes, device: int) -> None:
@@ -392,6 +395,8 @@ def run_attached(connection: socket.socket, *, limited: bool = False) -> None:
         return
     sensor.ends_alone = True
     sensor.attach(connection, -1)
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
     try:
         sensor.run()
     finally:

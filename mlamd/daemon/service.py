@@ -17,7 +17,7 @@ from pathlib import Path
 from mlamd.daemon.access import Allowance, View
 from mlamd.daemon.clerk import ENDED, Clerk, Person, peer
 from mlamd.daemon.feed import SERVICE
-from mlamd.daemon.sensing import Sensor
+from mlamd.daemon.sensing import NICE, Sensor
 from mlamd.daemon.supervisor import notify
 from mlamd.errors import AccessError, AlreadyRecordedError, SensorError, UnavailableError
 from mlamd.host.capabilities import missing
@@ -32,7 +32,6 @@ _FURTHER_OUTBOX_BYTES = 16 << 20
 _TICK_S = 1.0
 _AT_ONCE = 16
 _BACKLOG = 1024
-_NICE = -10
 
 
 def serve(path: Path | None, say: Callable[[str], None], *, limited: bool = False) -> None:
@@ -56,7 +55,7 @@ def serve(path: Path | None, say: Callable[[str], None], *, limited: bool = Fals
                 sensor.wait_on(clerk.fileno(), _clerk_ended)
                 sensor.wait_on(wakes, lambda: _woken(sensor, wakes, ended))
                 with suppress(OSError):
-                    os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+                    os.setpriority(os.PRIO_PROCESS, 0, NICE)
                 notify("READY=1")
                 say(f"serving exact capture at {place}")
                 sensor.run()

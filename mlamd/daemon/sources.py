@@ -109,6 +109,10 @@ class Sources(Protocol):
         """Look at descriptors, for opens of which the mode is not known."""
         ...
 
+    def trouble(self) -> str:
+        """Say what is wrong with the sensors now, "" if nothing is."""
+        ...
+
     async def barrier(self) -> None:
         """Wait until all that has happened is in the inbox."""
         ...
@@ -196,6 +200,10 @@ class Portable:
         del unresolved, now_ns
         return iter(())
 
+    def trouble(self) -> str:
+        """See ``Sources``."""
+        return ""
+
     async def barrier(self) -> None:
         """See ``Sources``. A marker file that the sensor reports back says how far it has come."""
         name = f"sync-{uuid.uuid4().hex}".encode()
@@ -256,6 +264,8 @@ class Exact:
 
     def how(self) -> str:
         """See ``Sources``."""
+        if self._around.roots[0] in self.feed.refused() and self._rest is not None:
+            return self._rest.how()
         whose = " of the sensor service" if self.feed.service is not None else ""
         rest = "; some directories through inotify" if self._rest is not None else ""
         return f"fanotify and process events{whose}; who did what is observed{rest}"
@@ -322,6 +332,10 @@ class Exact:
                 mapped = left & self._table.mapped(key.pid)
                 files += tuple(HeldFile(path, reads=True, writes=False) for path in sorted(mapped))
             yield seen.ProcessHeld(now_ns, key, files, held[1])
+
+    def trouble(self) -> str:
+        """See ``Sources``."""
+        return "the sensor has ended, nothing is seen until it is back" if self.feed.down else ""
 
     def _synced(self, number: int) -> None:
         self._token.run_sync_soon(self._release, number)

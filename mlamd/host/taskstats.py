@@ -158,6 +158,8 @@ def parse(data: bytes) -> Spent | None:
 
 def _spent(data: bytes, at: int, end: int) -> Spent | None:
     """Read the fields of ``struct taskstats`` that we keep, at their places in its version."""
+    if at + 2 > end:
+        return None
     (version,) = struct.unpack_from("=H", data, at)
     delays = 16 if version == _MIXED else 0
     rest = 3 * delays
