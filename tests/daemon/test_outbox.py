@@ -97,44 +97,42 @@ def test_many_items_are_sent_without_a_flush(line):
     assert line.outbox.waiting_bytes
 
 
+def check(story, total):
+    """Every item stands in its place, or is among those that a loss in that place counts, since its time."""
+    expected = 0
+    for item in story:
+        if isinstance(item, Lost):
+            assert item.reason == "sensor-full"
+            assert item.from_ns == expected, "the time of the first that was dropped"
+            assert item.at_ns > total
+            expected += int(re.match(r"\d+", item.detail)[0])
+        else:
+            assert item.key.pid == expected
+            expected += 1
+    assert expected == total
+
+
 def test_recorder_that_does_not_read_loses_exactly_what_is_told(line):
-    total = 10_000
-    line.tell(0, total)
+    line.tell(0, 10_000)
     assert line.outbox.waiting_bytes < 40_000, "nothing piles up"
     found = line.read(1)
     line.outbox.flush()
     found += line.read(2)
-    (lost,) = [item for item in found if isinstance(item, Lost)]
-    kept = _pids(found)
-    dropped = int(re.match(r"\d+", lost.detail)[0])
-    assert len(kept) + dropped == total
-    assert kept == list(range(len(kept))), "what was dropped is what came last"
-    assert lost.reason == "sensor-full"
-    assert lost.from_ns == len(kept), "the time of the first that was dropped"
-    assert lost.at_ns > total
-    line.tell(total, total + 10)
-    assert _pids(line.read(3)) == list(range(total, total + 10))
+    check(found, 10_000)
+    assert [item for item in found if isinstance(item, Lost)]
+    line.tell(10_000, 10_010)
+    assert _pids(line.read(3)) == list(range(10_000, 10_010))
 
 
-def test_loss_is_told_at_its_place(line):
-    """After what came before it, before what comes after it, each time anew."""
+def test_each_loss_is_told_at_its_place(line):
     story = []
     for turn in range(3):
         line.tell(turn * 5_000, (turn + 1) * 5_000)
         story += line.read(turn)
         line.outbox.flush()
     story += line.read(99)
-    dropped = [int(re.match(r"\d+", item.detail)[0]) for item in story if isinstance(item, Lost)]
-    assert len(dropped) == 3
-    assert len(_pids(story)) + sum(dropped) == 15_000
-    expected = 0
-    for item in story:
-        if isinstance(item, Lost):
-            assert item.from_ns == expected
-            expected += dropped.pop(0)
-        else:
-            assert item.key.pid == expected
-            expected += 1
+    check(story, 15_000)
+    assert len([item for item in story if isinstance(item, Lost)]) >= 3
 
 
 def test_telling_does_not_wait(line):
