@@ -316,17 +316,15 @@ class Executions:
         known.facts = replace(known.facts, cgroup=cgroup, container=container, inner_pid=inner_pid)
 
     def look_at_descriptors(self, change: Change, standard: Held) -> None:
-        """Add what a process holds; if it has ended already, at least what was seen at first.
+        """Add what a process holds, or held at first: a short program may have closed it by now.
 
         If it has pipes that nobody was known to hold, its parent may have the other end. Who starts a
         pipeline has both ends in its hands for a moment; so the parent is looked at a little later.
         """
         known = change.known
-        held = self._table.held(known.key.pid)
-        if held is None or not (held[0] or held[1]):
-            held = standard
-            if not (held[0] or held[1]):
-                return
+        held = _both(self._table.held(known.key.pid) or ((), ()), standard)
+        if not (held[0] or held[1]):
+            return
         change.held = held
         new = [pipe for pipe in held[1] if pipe.channel not in self._readers]
         for pipe in held[1]:
@@ -408,3 +406,11 @@ class Executions:
             known = self._ended.popleft()
             if self._known.get(known.key.pid) is known:
                 del self._known[known.key.pid]
+
+
+def _both(now: Held, first: Held) -> Held:
+    """Join two looks at the descriptors of one program; of what both saw, the mode of the later one holds."""
+    paths, channels = {file.path for file in now[0]}, {pipe.channel for pipe in now[1]}
+    files = tuple(file for file in first[0] if file.path not in paths)
+    pipes = tuple(pipe for pipe in first[1] if pipe.channel not in channels)
+    return (*now[0], *files), (*now[1], *pipes)
