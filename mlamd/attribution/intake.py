@@ -129,7 +129,8 @@ class Intake:
     def _modified_by(self, process: ProcessKey, state: PathState, observation: seen.FileModified) -> None:
         """Take in a change by a process that the sensor names; without any open it is ``truncate``."""
         at_ns = observation.at_ns
-        opened = _newest(state.opens, process) or next((one for one in state.opens if one.unsaid), None)
+        opened = _newest(state.opens, process) or _written(state.opens)
+        opened = opened or next((one for one in state.opens if one.unsaid), None)
         if opened is not None:
             if opened.borrowed:
                 opened.stat = observation.stat
@@ -208,7 +209,7 @@ class Intake:
 
     def _hand_back(self, state: PathState, opened: Open) -> None:
         """Let what was changed through an open of another process be its own, or that other's to close."""
-        others = next((one for one in state.opens if one.unsaid), None)
+        others = _written(state.opens)
         if others is not None:
             others.changed = opened.changed | others.changed
             others.hands = opened.hands | others.hands
@@ -317,7 +318,7 @@ class Intake:
         if any(one.key is None for one in state.opens):
             return False
         opened = _newest(state.opens, key)
-        if opened is None:
+        if opened is None and not file.writes:
             lately = [] if state.lately is None else [state.lately]
             opened = _lent([*state.opens, *lately], at_ns)
             if opened is None and any(one.unsaid for one in state.opens):
@@ -352,6 +353,11 @@ class Intake:
 def _may_be(opened: Open, file: HeldFile) -> bool:
     """Say whether an open that nobody is known for may be the one by which a process holds a file."""
     return not opened.told and opened.key is None and (file.writes or not opened.truncated)
+
+
+def _written(opens: list[Open]) -> Open | None:
+    """Return an open through which the file is made or changed, and that of no mere reader."""
+    return next((one for one in opens if one.unsaid and (one.truncated or one.changed)), None)
 
 
 def _lent(opens: list[Open], at_ns: int) -> Open | None:
