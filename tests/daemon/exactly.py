@@ -30,17 +30,31 @@ def book_of(project: Project) -> Book:
     return book
 
 
+class UnreadError(Exception):
+    """A program of the scene had ended before it could be looked at, as one of some hundred does."""
+
+
 class Scene:
-    """A directory of a recorded workspace in which one test plays."""
+    """A directory of a recorded workspace in which one test plays.
+
+    Unless it is ``lenient``, a program that could not be looked at in time raises ``UnreadError``.
+    """
+
+    lenient = False
 
     def __init__(self, project: Project, name: str) -> None:
         self.project = project
-        self.name = name
-        self.root = project.root / name
-        self.root.mkdir()
         self.script = ""
         self.pid = 0
         self.code = 0
+        self.enter(name)
+
+    def enter(self, name: str) -> None:
+        """Begin in a new directory."""
+        self.name = name
+        self.root = self.project.root / name
+        self.root.mkdir()
+        self.put(a="3\n1\n2\n")
 
     def put(self, **files: str) -> None:
         """Write files from this process, which is not a part of the scene; they are stored on return."""
@@ -71,7 +85,12 @@ class Scene:
         until(lambda: path in {os.readlink(entry) for entry in place.iterdir() if entry.is_symlink()})
 
     def book(self) -> Book:
-        return book_of(self.project)
+        book = book_of(self.project)
+        pairs = {*book.writes(), *((step, path) for path, step in book.reads())}
+        unread = any(not step and path.startswith(self.name + "/") for step, path in pairs)
+        if unread and not self.lenient:
+            raise UnreadError(self.name)
+        return book
 
     def edges(self, book: Book) -> set[tuple[str, str]]:
         """Return the edges of files in this directory; each must have been observed.
