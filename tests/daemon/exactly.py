@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mlamd.daemon import client
@@ -87,6 +87,9 @@ class Scene:
     def book(self) -> Book:
         book = book_of(self.project)
         pairs = {*book.writes(), *((step, path) for path, step in book.reads())}
+        for event in (*book.of(events.Moved), *book.of(events.Removed)):
+            who = event.movers if isinstance(event, events.Moved) else event.removers
+            pairs |= {(book._labels[step], book._path(event.path)) for step, _ in who}
         unread = any(not step and path.startswith(self.name + "/") for step, path in pairs)
         if unread and not self.lenient:
             raise UnreadError(self.name)
@@ -147,15 +150,17 @@ def children(pid: int | None) -> list[int]:
     """Return the pids of the children of all threads of a process."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        found += [int(word) for word in (task / "children").read_text().split()]
+        with suppress(OSError):
+            found += [int(word) for word in (task / "children").read_text().split()]
     return found
 
 
 def sensor_pid(project: Project) -> int:
     """Return the pid of the recorder's sensor process; 0 while there is none."""
     for pid in children(project.pid()):
-        if b"\0sensor\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            return pid
+        with suppress(OSError):
+            if b"\0sensor\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
     return 0
 
 
