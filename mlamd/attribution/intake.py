@@ -12,6 +12,8 @@ from mlamd.model.processes import HeldFile, ProcessKey
 
 _TRUNCATE_NS = 20_000_000
 _QUIET_NS = 200_000_000
+_REDIRECTED_NS = 100_000_000
+"""How long it takes at most from a shell's opening of a file to the program that it is opened for."""
 
 
 class Intake:
@@ -325,7 +327,9 @@ class Intake:
             return False
         opened = _newest(state.opens, key)
         if opened is None and any(one.unsaid for one in state.opens):
-            return True  # it got the file from who opened it, and may never read it
+            opened = _lent(state.opens, at_ns)
+            if opened is None:
+                return True  # it got the file from who opened it long before, and may never read it
         if opened is None:
             opened = Open(at_ns, None, truncated=False, key=key, bound=state.version, unsaid=True)
             opened.borrowed = True
@@ -363,6 +367,15 @@ def _of_a_writer(opens: list[Open]) -> Open | None:
     unsaid = [one for one in opens if one.unsaid]
     sure = next((one for one in unsaid if one.changed or one.truncated), None)
     return sure or next((one for one in unsaid if not one.heard), None)
+
+
+def _lent(opens: list[Open], at_ns: int) -> Open | None:
+    """Return an open that was just made for a program to begin with, as a shell does for ``sort < a``."""
+    for opened in opens:
+        if opened.unsaid and not opened.lent and at_ns - opened.at_ns < _REDIRECTED_NS:
+            opened.lent = True
+            return opened
+    return None
 
 
 def _newest(opens: list[Open], process: ProcessKey) -> Open | None:

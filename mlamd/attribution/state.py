@@ -248,6 +248,8 @@ class Open:
     """Their steps: some may have ended, and be forgotten, when the file is closed."""
     looked: bool = False
     """True if a look at the descriptors has told the mode."""
+    lent: bool = False
+    """True if a program has begun with it, right after the open."""
     closed: bool = False
     borrowed: bool = False
     """True if a look at the descriptors found it: another process may have opened it, and closed it."""

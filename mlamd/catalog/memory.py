@@ -87,6 +87,13 @@ class CatalogMemory:
         with self._catalog.tables() as tables:
             return clock(tables)
 
+    def blind_since(self) -> int:
+        """Return since when the last recorder had seen nothing when it was stopped, 0 if it had seen all."""
+        with self._catalog.tables() as tables:
+            for _, row in tables.scan("gaps", reverse=True):
+                return int(row[0]) if row[3] == "stopped" else 0
+        return 0
+
     def session_open(self) -> bool:
         """Say whether the last recorder left without a word."""
         with self._catalog.tables() as tables:

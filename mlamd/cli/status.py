@@ -64,7 +64,8 @@ def _print(data: dict[str, Any], gaps: list[KnownGap]) -> None:
         text.say(f"sensors    {', '.join(data['sensors'])}")
         for note in data["notes"]:
             text.say(f"           {text.one_line(note)}")
-        text.say(f"watching   {data['watched_directories']} directories")
+        if data["watched_directories"]:
+            text.say(f"watching   {data['watched_directories']} directories")
     text.say(f"events     {data['events']}")
     if data["digesting"]:
         text.say(f"digesting  {data['digesting']} files")

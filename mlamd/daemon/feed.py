@@ -73,8 +73,8 @@ class Feed:
         self._up_ns = 0
         self.welcome: dict[str, Any] = {}
         self.failed = ""
-        self.down = False
-        """True while there is no sensor."""
+        self.down_ns = 0
+        """Since when there is no sensor, 0 while there is one."""
 
     # --- life --------------------------------------------------------------------------------
 
@@ -180,16 +180,17 @@ class Feed:
             down_ns = self._clock.now_ns()
             quick = quick + 1 if down_ns - self._up_ns < _QUICK_NS else 0
             log.warning("the sensor has ended; starting anew")
-            self.down = True
+            self.down_ns = down_ns
             detail = "the sensor has ended: nothing is seen until it is back"
-            self._inbox.put(Lost(down_ns, down_ns, b"", "sensor-down", detail))
+            if self.service is not None:
+                self._inbox.put(Lost(down_ns, down_ns, b"", "sensor-down", detail))
             if quick > _MOST_RETRIES and self.service is None:
                 self.failed = "the sensor ends as soon as it has begun"
                 return
             self._stop.wait(quick * _RETRY_S)
             if not self._again():
                 return
-            self.down = False
+            self.down_ns = 0
             now_ns = self._clock.now_ns()
             self._inbox.put(
                 Lost(now_ns, down_ns, b"", "sensor-down", "the sensor had ended; it was started anew")

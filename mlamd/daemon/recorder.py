@@ -196,9 +196,11 @@ class Recorder:
         with trio.CancelScope(shield=True):
             await self._drain(commit=False)
             now_ns = self._clock.now_ns()
-            if not self._complete:
+            blind_ns = self.sources.blind_since()
+            if blind_ns or not self._complete:
                 detail = "the recorder was stopped before it had taken in all that had happened"
-                self.attributor.observe(seen.Lost(now_ns, self._memory.clock(), b"", "stopped", detail))
+                since_ns = blind_ns or self._memory.clock()
+                self.attributor.observe(seen.Lost(now_ns, since_ns, b"", "stopped", detail))
             self.attributor.finish(now_ns)
             self._collect(self.attributor.drain())
             self.writer.add(self.digester.given_up(final=True))
@@ -315,13 +317,18 @@ class Recorder:
     def _take_in(self, item: Item) -> None:
         self._unsettled = True
         if isinstance(item, Signal | Deed):
-            self._rescan_ns = self._happened(item) or self._rescan_ns
+            self._lose(self._happened(item))
             return
         self.attributor.observe(item)
         if isinstance(item, seen.ProcessesPolled):
             self._after_poll()
         elif isinstance(item, seen.Lost) and item.reason in _RESCANNED:
-            self._rescan_ns = item.from_ns
+            self._lose(item.from_ns)
+
+    def _lose(self, since_ns: int) -> None:
+        """Take note that all files must be looked at again, if something was lost (0: nothing was)."""
+        if since_ns:
+            self._rescan_ns = min(since_ns, self._rescan_ns or since_ns)
 
     def _happened(self, item: Signal | Deed) -> int:
         """Take in one thing that a file sensor saw; return since when to scan again, 0 for never."""

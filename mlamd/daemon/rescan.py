@@ -42,6 +42,7 @@ class Rescan:
         if not last_ns:
             return
         since_ns = max(last_ns, was_alive_ns)
+        since_ns = min(since_ns, self._memory.blind_since() or since_ns)
         killed = self._memory.session_open()
         reason = "killed" if killed else "not-running"
         detail = "the recorder was killed" if killed else "no recorder was running"

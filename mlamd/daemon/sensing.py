@@ -38,7 +38,6 @@ NICE = -5
 """The stamps of what happened are only as good as the sensor is prompt; its recorder gives way instead."""
 _MOST_ROOTS = 64
 _EVERYTHING = fanotify.CONTENT | fanotify.NAMES
-_RIPE_EVERY_NS = 50_000_000
 _GREETING_S = 5.0
 _MOST_REQUESTS = 1000
 _MOST_REFUSED_BYTES = 1 << 20
@@ -174,7 +173,9 @@ class Sensor:
 
     def _hear(self, client: Client) -> None:
         try:
-            data = client.connection.recv(1 << 16)
+            data = client.connection.recv(1 << 16, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return  # another one was meant, which had this descriptor before
         except OSError:
             data = b""
         if not data:
@@ -202,7 +203,7 @@ class Sensor:
                 raise ValueError("neither a greeting nor a request")
         if syncs:
             self._capture.drain()
-            self._ripe(client, time.time_ns())
+            self._tell_unread(client, time.time_ns())
             client.outbox.flush()
             for number in syncs:
                 client.outbox.put(frames.synced(number))
@@ -323,11 +324,11 @@ class Sensor:
             self._tell_missed(client, subscription.directories, batch.at_ns)
             client.unread += subscription.unread
             subscription.unread = 0
-            self._ripe(client, batch.at_ns)
+            self._tell_unread(client, batch.at_ns)
             client.outbox.flush()
 
-    def _ripe(self, client: Client, now_ns: int) -> None:
-        """Let the recorder end now and then what has ended."""
+    def _tell_unread(self, client: Client, now_ns: int) -> None:
+        """Tell once a second at most how many programs could not be looked at in time."""
         if client.unread and now_ns - client.unread_ns > 1_000_000_000:
             detail = f"{client.unread} programs ended before their command line could be read"
             client.outbox.tell(Lost(now_ns, client.unread_ns or now_ns, b"", "unreadable", detail))

@@ -113,6 +113,10 @@ class Sources(Protocol):
         """Say what is wrong with the sensors now, "" if nothing is."""
         ...
 
+    def blind_since(self) -> int:
+        """Return since when nothing is seen, 0 if something is."""
+        ...
+
     async def barrier(self) -> None:
         """Wait until all that has happened is in the inbox."""
         ...
@@ -203,6 +207,10 @@ class Portable:
     def trouble(self) -> str:
         """See ``Sources``."""
         return ""
+
+    def blind_since(self) -> int:
+        """See ``Sources``."""
+        return 0
 
     async def barrier(self) -> None:
         """See ``Sources``. A marker file that the sensor reports back says how far it has come."""
@@ -295,8 +303,7 @@ class Exact:
 
     def watched(self) -> int:
         """See ``Sources``."""
-        rest = self._rest.watched() if self._rest is not None else 0
-        return int(self.feed.welcome.get("directories", 0)) + rest
+        return self._rest.watched() if self._rest is not None else 0
 
     def refresh(self) -> None:
         """See ``Sources``: the sensor keeps its directories itself."""
@@ -335,7 +342,11 @@ class Exact:
 
     def trouble(self) -> str:
         """See ``Sources``."""
-        return "the sensor has ended, nothing is seen until it is back" if self.feed.down else ""
+        return "the sensor has ended, nothing is seen until it is back" if self.feed.down_ns else ""
+
+    def blind_since(self) -> int:
+        """See ``Sources``."""
+        return self.feed.down_ns
 
     def _synced(self, number: int) -> None:
         self._token.run_sync_soon(self._release, number)
@@ -347,6 +358,8 @@ class Exact:
 
     async def barrier(self) -> None:
         """See ``Sources``."""
+        if self.feed.down_ns and self.feed.service is not None:
+            return  # nobody knows when it comes back; the gap says so
         number = next(self._numbers)
         reported = self._syncs[number] = trio.Event()
         self.feed.ask_sync(number)

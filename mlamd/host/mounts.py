@@ -116,7 +116,9 @@ def local_mounts(table: str | None = None) -> list[bytes]:
     for line in table.splitlines():
         left, separator, right = line.partition(" - ")
         fields = left.split(" ")
-        if separator and len(fields) >= 5 and right.split(" ", 1)[0] not in _VIRTUAL | NETWORK:
+        kind = right.split(" ", 1)[0]
+        remote = kind in _VIRTUAL | NETWORK or kind.startswith("fuse")
+        if separator and len(fields) >= 5 and not remote:
             points.setdefault(fields[2], os.fsencode(_unescape(fields[4])))
     return list(points.values())
 

@@ -86,7 +86,7 @@ class Environment:
             if data.exists():
                 _check_size(data)
             elif not write:
-                raise StoreDamagedError(f"{data} is missing: restore it from a copy")
+                raise StoreDamagedError(f"{data} is missing: run `mlamd verify`")
             else:
                 _create(directory, names)
             self._lmdb = _opened(directory, write=write)

@@ -161,10 +161,7 @@ class Capture:
     def _survey(self) -> None:
         """Look at everybody, after process events were lost."""
         self._lost.append(("process-overflow", "the kernel's queue of process events was full"))
-        now_ns = time.time_ns()
-        for known in self._executions.survey():
-            self._changes.append(Change(Kind.FORK, now_ns, known, known.facts))
-        self._changes += self._executions.vanished(now_ns)
+        self._changes += self._executions.again(time.time_ns())
 
 
 def wall_clock() -> Callable[[int], int]:

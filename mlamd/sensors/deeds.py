@@ -86,7 +86,7 @@ class DeedTranslator:
                 yield seen.FileCreated(deed.at_ns, deed.path, deed.process)
         both = mask & CLOSE_NOWRITE and mask & CLOSE_WRITE
         reading = mask & ~(MODIFY | CLOSE_WRITE | CREATE)
-        writing = mask & ~(ACCESS | CLOSE_NOWRITE | OPEN_EXEC)
+        writing = mask & ~(ACCESS | CLOSE_NOWRITE | OPEN_EXEC) | (OPEN if mask & OPEN_EXEC else 0)
         if both and mask & CREATE:
             yield from self._one_open(deed, stat, writing)
             yield from self._one_open(deed, stat, reading)

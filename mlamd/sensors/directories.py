@@ -66,11 +66,6 @@ class Directories:
     def __len__(self) -> int:
         return len(self._paths)
 
-    def roots(self) -> dict[bytes, bytes]:
-        """Return the keys of the roots."""
-        found = ((self._handles.key_of(root), root) for root in self._roots)
-        return {key: root for key, root in found if key is not None}
-
     def build(self) -> None:
         """Walk the roots; what the table knew before is forgotten."""
         self._paths.clear()

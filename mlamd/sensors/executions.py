@@ -6,6 +6,7 @@ like its parent.
 """
 
 import os
+from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
@@ -98,6 +99,7 @@ class Known:
         "ended_ns",
         "facts",
         "forked",
+        "forks",
         "looked",
         "parent",
         "place",
@@ -113,6 +115,8 @@ class Known:
         """False for one that has only forked, and was never looked at itself."""
         self.place: bytes | None = None
         """The key of the directory in which its program began, if it was looked at then."""
+        self.forks: deque[int] = deque(maxlen=16)
+        """When it made its last children."""
         self.forked = False
         """True if the kernel told of the fork that made it."""
         self.complete = True
@@ -166,7 +170,7 @@ class Executions:
         self._wanted = wanted
         self._wall_ns = wall_ns
         self._known: dict[int, Known] = {}
-        self._ended: list[Known] = []
+        self._ended: deque[Known] = deque()
         self._readers: dict[str, set[Known]] = {}
         """By channel, who was seen to hold its reading end when a program began."""
         self._later: dict[Known, tuple[int, Held | None]] = {}
@@ -201,14 +205,42 @@ class Executions:
         return known is None or bool(known.ended_ns)
 
     def _met(self, pid: int) -> Known | None:
-        facts = self._table.look(pid)
-        if facts is None:
-            return None
-        above = self._known.get(facts.parent_pid)
-        if above is None and facts.parent is not None and facts.parent_pid != pid:
-            above = self._met(facts.parent_pid)
-        known = self._known[pid] = Known(facts, above, self._table.threads(pid), looked=True)
+        """Look at a process that nobody told of, and at its ancestors as far as they are not known."""
+        chain: list[ProcessFacts] = []
+        seen: set[int] = set()
+        while pid and pid not in seen and (not chain or pid not in self._known):
+            facts = self._table.look(pid)
+            if facts is None:
+                break
+            seen.add(pid)
+            chain.append(facts)
+            pid = facts.parent_pid if facts.parent is not None else 0
+        known: Known | None = None
+        for facts in reversed(chain):
+            above = self._known.get(facts.parent_pid)
+            number = facts.key.pid
+            known = self._known[number] = Known(facts, above, self._table.threads(number), looked=True)
         return known
+
+    def again(self, at_ns: int) -> list[Change]:
+        """Look at everybody again, after events were lost; return what differs from what was known."""
+        changes = self.vanished(at_ns)
+        for pid in sorted(self._table.pids()):
+            known = self._known.get(pid)
+            facts = self._table.look(pid)
+            if facts is None:
+                continue
+            if known is not None and not known.ended_ns and abs(known.key.start - facts.key.start) > 1:
+                changes.append(self._end(known, at_ns))
+            if known is None or known.ended_ns:
+                found = self._met(pid)
+                if found is not None:
+                    changes.append(Change(Kind.FORK, at_ns, found, found.facts))
+            elif (facts.argv, facts.executable) != (known.facts.argv, known.facts.executable):
+                known.facts = replace(facts, key=known.key, started_ns=known.facts.started_ns)
+                known.threads, known.looked = self._table.threads(pid), True
+                changes.append(Change(Kind.EXEC, at_ns, known, known.facts))
+        return changes
 
     def take(self, event: ProcessEvent) -> Change | None:
         """Take in one event of the connector; return what it means for its process."""
@@ -242,6 +274,7 @@ class Executions:
             started_ns=min(started_ns, at_ns),
             own=False,
         )
+        parent.forks.append(facts.started_ns)
         known = self._known[event.process] = Known(facts, parent, 1, looked=False)
         known.forked = True
         if facts.terminal and self._wanted(known, facts):
@@ -283,17 +316,15 @@ class Executions:
         known.facts = replace(known.facts, cgroup=cgroup, container=container, inner_pid=inner_pid)
 
     def look_at_descriptors(self, change: Change, standard: Held) -> None:
-        """Add what a process holds; if it has ended already, at least what was seen at first.
+        """Add what a process holds, or held at first: a short program may have closed it by now.
 
         If it has pipes that nobody was known to hold, its parent may have the other end. Who starts a
         pipeline has both ends in its hands for a moment; so the parent is looked at a little later.
         """
         known = change.known
-        held = self._table.held(known.key.pid)
-        if held is None or not (held[0] or held[1]):
-            held = standard
-            if not (held[0] or held[1]):
-                return
+        held = _both(self._table.held(known.key.pid) or ((), ()), standard)
+        if not (held[0] or held[1]):
+            return
         change.held = held
         new = [pipe for pipe in held[1] if pipe.channel not in self._readers]
         for pipe in held[1]:
@@ -324,7 +355,13 @@ class Executions:
         return changes
 
     def _kept(self, child: Known, parent: Known, before: Held | None) -> tuple[HeldPipe, ...]:
-        """Return the reading ends that a parent held when its child began, and gave to nobody else."""
+        """Return the reading ends that a parent held when its child began, and gave to nobody else.
+
+        Who makes a pipeline makes the next child at once; who reads what the child prints waits for its end.
+        """
+        until_ns = child.ended_ns or child.facts.started_ns + _LATER_NS
+        if any(child.facts.started_ns < at_ns <= until_ns for at_ns in parent.forks):
+            return ()
         return tuple(
             pipe
             for pipe in (before[1] if before is not None else ())
@@ -365,10 +402,15 @@ class Executions:
 
     def forget(self, now_ns: int) -> None:
         """Drop those that ended some time ago, unless their id is in use again."""
-        waiting = []
-        for known in self._ended:
-            if now_ns - known.ended_ns < _KEEP_NS:
-                waiting.append(known)
-            elif self._known.get(known.key.pid) is known:
+        while self._ended and now_ns - self._ended[0].ended_ns >= _KEEP_NS:
+            known = self._ended.popleft()
+            if self._known.get(known.key.pid) is known:
                 del self._known[known.key.pid]
-        self._ended = waiting
+
+
+def _both(now: Held, first: Held) -> Held:
+    """Join two looks at the descriptors of one program; of what both saw, the mode of the later one holds."""
+    paths, channels = {file.path for file in now[0]}, {pipe.channel for pipe in now[1]}
+    files = tuple(file for file in first[0] if file.path not in paths)
+    pipes = tuple(pipe for pipe in first[1] if pipe.channel not in channels)
+    return (*now[0], *files), (*now[1], *pipes)

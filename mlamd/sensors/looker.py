@@ -6,10 +6,12 @@ passes on what it saw. It runs before all others (sched(7): SCHED_FIFO), for som
 -20, one exec in ten was seen too late, as a running process keeps its slice of 3 ms.
 """
 
+import errno
 import gc
 import os
 import select
 import signal
+import socket
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -17,12 +19,13 @@ from typing import Any
 from mlamd.host.connector import Connector, Kind, ProcessEvent, QueueFullError
 from mlamd.host.fanotify import Handles
 from mlamd.host.procfs import look_at_image
+from mlamd.model import codec
 from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts
 from mlamd.sensors.executions import Seen
-from mlamd.sensors.frames import Splitter, frame
 
-_PIPE_BYTES = 1 << 20
-_F_SETPIPE_SZ = 1031
+_QUEUE_BYTES = 4 << 20
+_MOST_BYTES = 1 << 18
+_SO_SNDBUFFORCE = 32
 _PATIENCE_MS = 100
 _MOST_KEPT = 10_000
 _NICEST = -20
@@ -35,19 +38,18 @@ class Looker:
     """The sensor's end; make it while the process has one thread. ``image`` belongs to one thread."""
 
     def __init__(self) -> None:
-        reading, writing = os.pipe()
+        # A message goes whole or not at all, whatever its size.
+        reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with suppress(OSError):
-            import fcntl  # noqa: PLC0415  (not on Windows)
-
-            fcntl.fcntl(writing, _F_SETPIPE_SZ, _PIPE_BYTES)
+            writing.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _QUEUE_BYTES)
         self.pid = os.fork()
         if not self.pid:
-            os.close(reading)
+            reading.close()
             _look_for_ever(writing)
-        os.close(writing)
-        os.set_blocking(reading, False)
+        writing.close()
+        reading.setblocking(False)
         self._reading = reading
-        self._splitter = Splitter()
+        self._silent = False
         self._images: dict[tuple[int, int], Image | None] = {}
         self._ended = False
         self._handles = Handles()
@@ -56,7 +58,12 @@ class Looker:
         """Return what was seen of the program that this exec began, None if that was too late."""
         place = (event.process, event.monotonic_ns)
         while place not in self._images and not self._ended:
-            if not self._receive() and not select.select([self._reading], [], [], _PATIENCE_MS / 1000)[0]:
+            if self._receive():
+                continue
+            # One that does not speak is waited for once, not at every exec.
+            patience_s = 0.0 if self._silent else _PATIENCE_MS / 1000
+            if not select.select([self._reading], [], [], patience_s)[0]:
+                self._silent = True
                 break
         if self._ended and place not in self._images:
             return seen_in(looked_at(event.process, self._handles), before)
@@ -66,14 +73,17 @@ class Looker:
 
     def _receive(self) -> bool:
         try:
-            data = os.read(self._reading, 1 << 16)
+            data = self._reading.recv(_MOST_BYTES)
         except BlockingIOError:
             return False
+        except OSError:
+            data = b""
         if not data:
             self._ended = True
             return False
-        for process, monotonic_ns, image in self._splitter.feed(data):
-            self._images[process, monotonic_ns] = image
+        process, monotonic_ns, image = codec.unpack(data)
+        self._images[process, monotonic_ns] = image
+        self._silent = False
         return True
 
     def close(self) -> None:
@@ -81,7 +91,7 @@ class Looker:
         with suppress(OSError):
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
-        os.close(self._reading)
+        self._reading.close()
 
 
 def seen_in(image: Image | None, before: ProcessFacts) -> Seen | None:
@@ -130,13 +140,13 @@ def _hurry() -> None:
             os.setpriority(os.PRIO_PROCESS, 0, _NICEST)
 
 
-def _look_for_ever(writing: int) -> None:
+def _look_for_ever(writing: socket.socket) -> None:
     """Be the looker, until the sensor has ended. Never returns."""
     code = 1
     try:
         sensor = os.getppid()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        os.set_blocking(writing, False)
+        writing.setblocking(False)
         _hurry()
         connector, handles = Connector(), Handles()
         while os.getppid() == sensor:
@@ -155,7 +165,7 @@ def looked_at(process: int, handles: Handles) -> Image | None:
     return None if image is None else [*image, handles.key_of(b"/proc/%d/cwd" % process, follow=True)]
 
 
-def _pass_on(connector: Connector, writing: int, handles: Handles) -> None:
+def _pass_on(connector: Connector, writing: socket.socket, handles: Handles) -> None:
     try:
         event = connector.one()
     except QueueFullError:
@@ -163,6 +173,12 @@ def _pass_on(connector: Connector, writing: int, handles: Handles) -> None:
     while event is not None:
         if event.kind == Kind.EXEC:
             image = looked_at(event.process, handles)
-            with suppress(BlockingIOError):
-                os.write(writing, frame([event.process, event.monotonic_ns, image]))
+            message = codec.pack([event.process, event.monotonic_ns, image])
+            try:
+                writing.send(message)
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                if error.errno != errno.EMSGSIZE:
+                    raise
         event = connector.one()

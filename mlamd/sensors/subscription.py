@@ -44,6 +44,7 @@ _SOMEBODY = -1
 """Stands for the pid of a process of which it is not known whose it was."""
 _LOADING_NS = 1_000_000_000
 _MOST_LOADING = 10_000
+_MOST_DEAD = 32
 
 Told = Deed | seen.Observation
 
@@ -99,6 +100,7 @@ class Subscription:
         access: Access | None = None,
     ) -> None:
         self._text_roots = tuple(os.fsdecode(root) for root in roots)
+        self._prefixes = tuple(root.rstrip(b"/") + b"/" for root in roots)
         self.directories = directories
         self._executions = executions
         self._tell = tell
@@ -114,8 +116,12 @@ class Subscription:
         self._leaving: list[bytes] = []
         self._programs: dict[int, tuple[bytes, int]] = {}
         """By process: the program that it has opened to execute, and when, until the exec is heard of."""
-        self._after: dict[int, list[Deed]] = {}
-        """What processes may have done through files only after an exec that has not been told of yet."""
+        self._held: dict[int, list[Deed]] = {}
+        """What such processes have done since; whether as the old program or the new, the exec will tell."""
+        self._begun: set[int] = set()
+        """Processes that have become another program in this batch."""
+        self._after: dict[int, list[tuple[Change, Deed]]] = {}
+        """What processes have done through files by the time of an exec that has not been told of yet."""
         self._used: dict[Known, Usage] = {}
         self._lasting: dict[Known, set[bytes]] = {}
         """What was opened in this batch, and not closed in it."""
@@ -151,9 +157,25 @@ class Subscription:
 
     def _show(self, known: Known, facts: ProcessFacts, at_ns: int, since_ns: int = 0) -> None:
         """Tell of a process as it is now, after its ancestors."""
-        above = known.parent
-        if above is not None and above not in self._shown:
-            self._show(above, above.facts, at_ns)
+        for above in self._untold_above(known):
+            self._show_one(above, above.facts, at_ns)
+            if above.ended_ns:
+                self._tell(seen.ProcessGone(at_ns, above.key, None))
+                self._shown.discard(above)
+        self._show_one(known, facts, at_ns, since_ns)
+
+    def _untold_above(self, known: Known) -> list[Known]:
+        """Return the ancestors that have not been told of, the highest first; of the dead the nearest."""
+        chain: list[Known] = []
+        dead = 0
+        node = known.parent
+        while node is not None and node not in self._shown and dead < _MOST_DEAD:
+            chain.append(node)
+            dead += bool(node.ended_ns)
+            node = node.parent
+        return chain[::-1]
+
+    def _show_one(self, known: Known, facts: ProcessFacts, at_ns: int, since_ns: int = 0) -> None:
         newest = known.facts if known.looked else self._executions.look_again(known)
         facts = replace(facts, group=newest.group, session=newest.session, terminal=newest.terminal)
         self._shown.add(known)
@@ -169,7 +191,7 @@ class Subscription:
             self._tell(seen.ProcessHeld(at_ns, known.key, files, held[1]))
 
     def _inside(self, path: bytes) -> bool:
-        return any(path.startswith(os.fsencode(root) + b"/") for root in self._text_roots)
+        return path.startswith(self._prefixes)
 
     def _apply(self, change: Change) -> None:
         """Tell of a change, if its process is one that we tell of; everything before it comes first."""
@@ -191,16 +213,42 @@ class Subscription:
         change.done = True
         known = change.known
         if change.kind is Kind.EXIT:
+            self._release(known.key.pid)
+            for _, deed in self._after.pop(known.key.pid, ()):
+                self._tell(deed)
             self._ended(change)
         elif change.kind is Kind.EXEC and (known in self._shown or known in self._relevant):
             self._catch_up_above(known)
             self._show(known, change.facts, change.at_ns, change.at_ns)
             self._tell_held(known, change.held, change.at_ns)
             self.unread += not known.complete
-            for deed in self._after.pop(known.key.pid, ()):
-                self._tell(deed)
+            self._tell_after(change)
         elif change.kind is None and known in self._shown:
             self._tell_held(known, change.held, change.at_ns)
+        if change.kind is Kind.EXEC:
+            self._begun.add(known.key.pid)
+            self._release(known.key.pid)
+
+    def _tell_after(self, change: Change) -> None:
+        """Tell what a program has done through files that it got from the one before it."""
+        waiting = self._after.pop(change.known.key.pid, [])
+        for end, deed in waiting:
+            if end is change:
+                self._tell(deed)
+        left = [(end, deed) for end, deed in waiting if end is not change]
+        if left:
+            self._after[change.known.key.pid] = left
+
+    def _release(self, pid: int) -> None:
+        """Tell what a process has done since it opened a program."""
+        for deed in self._held.pop(pid, ()):
+            self._tell(deed)
+
+    def _give_up(self, at_ns: int) -> None:
+        """Expect no exec any more where it was not heard of for long: it has failed."""
+        for pid in [pid for pid, (_, opened_ns) in self._programs.items() if at_ns - opened_ns > _LOADING_NS]:
+            del self._programs[pid]
+            self._release(pid)
 
     def _catch_up_above(self, known: Known) -> None:
         """Let the parent be, before its child is told of, what it was when it forked."""
@@ -260,6 +308,8 @@ class Subscription:
 
     def take(self, batch: Batch) -> None:
         """Tell of one batch."""
+        self._begun.clear()
+        self._give_up(batch.at_ns)
         for change in batch.changes:
             copy = replace(change, done=False)
             self._changes.append(copy)
@@ -326,9 +376,12 @@ class Subscription:
                 if _names(change.facts, raw.name):
                     self._apply(change)
                 return
-        if len(self._programs) > _MOST_LOADING:
-            self._programs.clear()
-        self._programs[raw.pid] = raw.name, at_ns
+        known = self._executions.of(raw.pid)
+        if raw.pid in self._begun and known is not None and _names(known.facts, raw.name):
+            return  # the interpreter of the script that has just begun
+        if len(self._programs) < _MOST_LOADING:
+            self._programs[raw.pid] = raw.name, at_ns
+            self._held.setdefault(raw.pid, [])
 
     def _deed(self, raw: Raw, directory: bytes | None, batch: Batch) -> None:
         mask = raw.mask
@@ -347,15 +400,28 @@ class Subscription:
         self._note_lasting(raw, target or path or b"")
         actor = self._actor(raw.pid, batch)
         deed = Deed(mask, batch.from_ns, batch.at_ns, path or b"", actor, target or b"")
-        if mask & OPEN and mask & _THROUGH and actor.boot and self._will_exec(raw.pid):
+        if raw.pid in self._held:
+            self._held[raw.pid].append(deed)
+            return
+        end = self._handed_on(raw.pid, deed.path) if mask & OPEN and mask & _THROUGH and actor.boot else None
+        if end is not None:
             # A shell opens what it redirects, and then becomes the program that uses it: both are joined.
-            self._after.setdefault(raw.pid, []).append(replace(deed, mask=mask & _THROUGH))
+            self._after.setdefault(raw.pid, []).append((end, replace(deed, mask=mask & _THROUGH)))
             deed = replace(deed, mask=mask & ~_THROUGH)
         self._tell(deed)
 
-    def _will_exec(self, pid: int) -> bool:
-        """Say whether a process is known to become another program after what it did last."""
-        return any(change.kind is Kind.EXEC and not change.done for change in self._of.get(pid, ()))
+    def _handed_on(self, pid: int, path: bytes) -> Change | None:
+        """Return the last of the programs that a process soon becomes, and which hold this file.
+
+        What the programs before it had read reaches that one too, as one became the other.
+        """
+        pending = [one for one in self._of.get(pid, ()) if one.kind is Kind.EXEC and not one.done]
+        holding = [
+            one for one in pending if one.held is not None and any(f.path == path for f in one.held[0])
+        ]
+        if holding:
+            return holding[-1]
+        return next((one for one in pending if one.held is None), None)
 
     def _visible(
         self, raw: Raw, path: bytes | None, target: bytes | None

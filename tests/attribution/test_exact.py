@@ -215,17 +215,20 @@ def test_file_that_was_made_before_its_open_is_told(world: World) -> None:
     assert book.writes() == {("python train.py", "a"): Grade.OBSERVED}
 
 
-def test_who_gets_an_open_file_from_another_has_not_read_it(world: World) -> None:
-    """What a shell opened and ``sort`` holds, the shell has read, and its child has what it had read."""
+def test_a_file_that_was_opened_for_the_program_that_begins_with_it(world: World) -> None:
+    """``sort < a`` of a shell that opens it and then starts the program; only the first is meant."""
     script = world.shell() / "sh all.sh"
     world.put("a")
     world.opens("a", by=script)
     child = script / "sort"
     child.holds(files=[HeldFile(b"/w/a", reads=True, writes=False)])
     child.exit()
+    other = script / "wc"
+    other.holds(files=[HeldFile(b"/w/a", reads=True, writes=False)])
+    other.exit()
     world.closes("a", by=script)
     book = world.settle()
-    assert set(book.reads()) == {("a", "sh all.sh")}
+    assert set(book.reads()) == {("a", "sort"), ("a", "sh all.sh")}
 
 
 def test_two_opens_that_were_told_as_one(world: World) -> None:

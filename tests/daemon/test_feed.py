@@ -162,10 +162,11 @@ def test_sensor_that_ends_is_a_gap_and_is_asked_again(ends):
     ends.sensor.tell(2)
     until(lambda: ends.synced == [5])
     assert ends.pids(3) == [2]
-    began, over = [item for item in ends.items if isinstance(item, Lost)]
-    assert (began.reason, over.reason) == ("sensor-down", "sensor-down")
-    assert began.from_ns == began.at_ns == over.from_ns <= over.at_ns
-    assert began.scope == over.scope == b""
+    begun, lost = [item for item in ends.items if isinstance(item, Lost)]
+    assert begun.reason == lost.reason == "sensor-down"
+    assert begun.from_ns == begun.at_ns == lost.from_ns <= lost.at_ns
+    assert ends.feed.down_ns == 0
+    assert lost.scope == b""
 
 
 def test_frame_that_was_begun_before_the_end_is_forgotten(ends):
@@ -183,7 +184,7 @@ def test_garbage_is_an_end(ends):
     ends.sensor.connection.sendall(frames.frame([["x", 1]]))
     ends.sensor.accept(WELCOME, _frame(1))
     assert ends.pids(3) == [1]
-    assert {item.reason for item in ends.items if isinstance(item, Lost)} == {"sensor-down"}
+    assert [item.reason for item in ends.items if isinstance(item, Lost)] == ["sensor-down"] * 2
 
 
 def test_full_inbox_lets_the_rest_wait_in_the_socket(ends, monkeypatch):

@@ -186,5 +186,4 @@ def test_real_directories(tmp_path):
     assert met == [(top, os.stat(tmp_path).st_dev)]
     key = handles.key_of(top + b"/a/b")
     assert directories.path(key) == top + b"/a/b"
-    assert directories.roots() == {handles.key_of(top): top}
     assert directories.standing(os.getpid()) is None
