@@ -199,6 +199,7 @@ class Intake:
         state.opens.remove(opened)
         opened.closed = True
         opened.truncated = False
+        state.lately = opened
         self._hear(state, opened, opened.key, at_ns)
         if opened.changed:
             self._hand_back(state, opened)
@@ -326,9 +327,10 @@ class Intake:
         if any(one.key is None for one in state.opens):
             return False
         opened = _newest(state.opens, key)
-        if opened is None and any(one.unsaid for one in state.opens):
-            opened = _lent(state.opens, at_ns)
-            if opened is None:
+        if opened is None:
+            lately = [] if state.lately is None else [state.lately]
+            opened = _lent([*state.opens, *lately], at_ns)
+            if opened is None and any(one.unsaid for one in state.opens):
                 return True  # it got the file from who opened it long before, and may never read it
         if opened is None:
             opened = Open(at_ns, None, truncated=False, key=key, bound=state.version, unsaid=True)

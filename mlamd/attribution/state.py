@@ -281,6 +281,8 @@ class PathState:
     """Accesses that are held and not yet judged, and that are known to change what stands here."""
     hands: Actors = ()
     """Steps that have closed the file after writing while others still had it open."""
+    lately: Open | None = None
+    """The last open for reading that was closed."""
     maker: ProcessKey | None = None
     """Who made the file, until its open is seen."""
     recent: list[tuple[int, FileStat | None]] = field(default_factory=list)
