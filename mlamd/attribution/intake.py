@@ -366,9 +366,8 @@ def _may_be(opened: Open, file: HeldFile) -> bool:
 
 def _of_a_writer(opens: list[Open]) -> Open | None:
     """Return an open through which another process may write: one that was written through, at best."""
-    unsaid = [one for one in opens if one.unsaid]
-    sure = next((one for one in unsaid if one.changed or one.truncated), None)
-    return sure or next((one for one in unsaid if not one.heard), None)
+    some = [one for one in opens if one.unsaid and (one.changed or one.truncated or not one.heard)]
+    return max(some, key=lambda one: bool(one.changed or one.truncated), default=None)
 
 
 def _lent(opens: list[Open], at_ns: int) -> Open | None:
