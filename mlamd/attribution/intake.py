@@ -58,6 +58,9 @@ class Intake:
         if observation.reads is None and observation.writes is None:
             created = observation.created or state.maker == process
             state.maker = None
+            early = next((one for one in state.opens if one.borrowed and one.key == process), None)
+            if early is not None and not early.changed:
+                state.opens.remove(early)  # a look had found this very open, before it was told
             emptied = created or (stat is not None and stat.size_bytes == 0)
             opened = Open(at_ns, stat, emptied, key=process, unsaid=True)
             state.opens.append(opened)
@@ -129,8 +132,7 @@ class Intake:
     def _modified_by(self, process: ProcessKey, state: PathState, observation: seen.FileModified) -> None:
         """Take in a change by a process that the sensor names; without any open it is ``truncate``."""
         at_ns = observation.at_ns
-        opened = _newest(state.opens, process) or _written(state.opens)
-        opened = opened or next((one for one in state.opens if one.unsaid), None)
+        opened = _newest(state.opens, process) or _of_a_writer(state.opens)
         if opened is not None:
             if opened.borrowed:
                 opened.stat = observation.stat
@@ -184,9 +186,13 @@ class Intake:
 
     def _closed_by(self, process: ProcessKey, state: PathState, at_ns: int) -> None:
         """Take in the close of a file that was opened for reading only, by a known process."""
-        opened = next(
-            (one for one in state.opens if one.key == process and one.unsaid and not one.changed), None
-        )
+        mine = [one for one in state.opens if one.key == process and one.unsaid]
+        opened = next((one for one in mine if process not in one.changed), None)
+        joined = next((one for one in mine if not one.truncated), None) if opened is None else None
+        if joined is not None:  # one event told of two opens: one for reading, and one that is still open
+            read = Open(joined.at_ns, None, truncated=False, key=process, bound=state.version, unsaid=True)
+            self._hear(state, read, process, at_ns)
+            return
         opened = opened or next((one for one in state.opens if one.unsaid and not one.changed), None)
         if opened is None or opened.key is None:
             return
@@ -195,6 +201,8 @@ class Intake:
         opened.truncated = False
         state.lately = opened
         self._hear(state, opened, opened.key, at_ns)
+        if opened.changed:
+            self._hand_back(state, opened)
 
     def gone(self, key: ProcessKey) -> None:
         """Expect no more of a process that has ended; what it changed, another one may close."""
@@ -209,12 +217,13 @@ class Intake:
 
     def _hand_back(self, state: PathState, opened: Open) -> None:
         """Let what was changed through an open of another process be its own, or that other's to close."""
-        others = _written(state.opens)
+        others = next((one for one in state.opens if one.unsaid and (one.changed or one.truncated)), None)
         if others is not None:
             others.changed = opened.changed | others.changed
             others.hands = opened.hands | others.hands
             return
         process, at_ns = max(opened.changed.items(), key=lambda item: item[1])
+        opened.key = process
         state.closing += 1
         self._pass_on(Access("write", state.path, at_ns, at_ns, opened.stat, opened, process=process))
 
@@ -355,9 +364,10 @@ def _may_be(opened: Open, file: HeldFile) -> bool:
     return not opened.told and opened.key is None and (file.writes or not opened.truncated)
 
 
-def _written(opens: list[Open]) -> Open | None:
-    """Return an open through which the file is made or changed, and that of no mere reader."""
-    return next((one for one in opens if one.unsaid and (one.truncated or one.changed)), None)
+def _of_a_writer(opens: list[Open]) -> Open | None:
+    """Return an open through which another process may write: one that was written through, at best."""
+    some = [one for one in opens if one.unsaid and (one.changed or one.truncated or not one.heard)]
+    return max(some, key=lambda one: bool(one.changed or one.truncated), default=None)
 
 
 def _lent(opens: list[Open], at_ns: int) -> Open | None:

@@ -129,6 +129,8 @@ class Clerk:
                     break
                 for answer in self._splitter.feed(data):
                     return list(answer)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it has ended while it was asked
         except (OSError, ValueError) as error:
             raise SensorError(
                 f"the helper process that asks for permissions does not answer: {error}"

@@ -414,8 +414,9 @@ class Recorder:
             self._look(now_ns)
             self.attributor.settle_now(now_ns)
             await self._drain(commit=False)
+            wanted = self.writer.stored + self.writer.waiting
             await self.writer.commit(force=True)
-        return not scope.cancelled_caught and not self.writer.waiting
+        return not scope.cancelled_caught and self.writer.stored >= wanted
 
     def status(self) -> dict[str, object]:
         """Return what ``mlamd status`` shows of a running recorder."""

@@ -95,6 +95,39 @@ def test_descriptor_that_its_shell_had_closed_already(world: World) -> None:
     assert world.settle().version("log").origin is Origin.WRITTEN
 
 
+def test_open_that_a_look_had_found_before_it_was_told_is_one(world: World) -> None:
+    """The look at a program that has just begun may come after its first open, and is told first."""
+    script = world.shell() / "sh all.sh"
+    script.holds(files=[HeldFile(b"/w/log", reads=False, writes=True)])
+    world.opens("log", by=script, mode="w")
+    world.closes("log", by=script, wrote=True)
+    child = script / "cat a"
+    world.modifies("log", by=child)
+    child.exit()
+    assert {step for step, _ in world.settle().writes()} == {"sh all.sh", "cat a"}
+
+
+def test_reader_that_has_the_file_open_meanwhile_is_no_writer(world: World) -> None:
+    """What a child has changed is not handed to whoever reads the file when it ends."""
+    script = world.shell() / "sh all.sh"
+    world.opens("log", by=script, mode="w")
+    world.closes("log", by=script, wrote=True)
+    child = script / "cat a"
+    child.holds(files=[HeldFile(b"/w/log", reads=False, writes=True)])
+    world.modifies("log", by=child)
+    reader = script / "cat log"
+    world.opens("log", by=reader)
+    child.exit()
+    world.closes("log", by=reader)
+    late = script / "cat log again"
+    world.opens("log", by=late)
+    world.see(seen.FileModified(world.tick(), b"/w/log", child.key, world.change("log")))
+    world.closes("log", by=late)
+    book = world.settle()
+    assert {step for step, _ in book.writes()} == {"sh all.sh", "cat a"}
+    assert {step for _, step in book.reads()} == {"cat log", "cat log again"}
+
+
 def test_two_children_hold_what_neither_opened(world: World) -> None:
     """Who ends first hands what it changed to the other one."""
     script = world.shell() / "sh all.sh"
@@ -196,6 +229,27 @@ def test_a_file_that_was_opened_for_the_program_that_begins_with_it(world: World
     world.closes("a", by=script)
     book = world.settle()
     assert set(book.reads()) == {("a", "sort"), ("a", "sh all.sh")}
+
+
+def test_two_opens_that_were_told_as_one(world: World) -> None:
+    """``sort -o a a`` reads, and opens again to write before the batch ends."""
+    job = world.shell() / "sort -o a a"
+    other = world.shell() / "cat a"
+    world.reads("a", by=world.shell() / "wc a")
+    world.opens("a", by=other)
+    world.tick(S)
+    stat = world.change("a")
+    world.see(seen.FileOpened(world.tick(), b"/w/a", stat, job.key, changed=True))
+    world.see(seen.FileModified(world.tick(), b"/w/a", job.key, stat))
+    world.closes("a", by=job)
+    world.closes("a", by=job, wrote=True)
+    book = world.settle()
+    old, _ = book.versions("a")
+    assert book.read_versions("sort -o a a") == [old.version]
+    assert book.writers("a") == {"sort -o a a"}
+    assert "cat a" not in {step for _, step in book.reads()}, "it has the file open still"
+    world.closes("a", by=other)
+    assert world.settle().read_versions("cat a") == [old.version]
 
 
 def test_read_that_is_told(world: World) -> None:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mlamd.daemon import client
@@ -30,17 +30,31 @@ def book_of(project: Project) -> Book:
     return book
 
 
+class UnreadError(Exception):
+    """A program of the scene had ended before it could be looked at, as one of some hundred does."""
+
+
 class Scene:
-    """A directory of a recorded workspace in which one test plays."""
+    """A directory of a recorded workspace in which one test plays.
+
+    Unless it is ``lenient``, a program that could not be looked at in time raises ``UnreadError``.
+    """
+
+    lenient = False
 
     def __init__(self, project: Project, name: str) -> None:
         self.project = project
-        self.name = name
-        self.root = project.root / name
-        self.root.mkdir()
         self.script = ""
         self.pid = 0
         self.code = 0
+        self.enter(name)
+
+    def enter(self, name: str) -> None:
+        """Begin in a new directory."""
+        self.name = name
+        self.root = self.project.root / name
+        self.root.mkdir()
+        self.put(a="3\n1\n2\n")
 
     def put(self, **files: str) -> None:
         """Write files from this process, which is not a part of the scene; they are stored on return."""
@@ -71,7 +85,15 @@ class Scene:
         until(lambda: path in {os.readlink(entry) for entry in place.iterdir() if entry.is_symlink()})
 
     def book(self) -> Book:
-        return book_of(self.project)
+        book = book_of(self.project)
+        pairs = {*book.writes(), *((step, path) for path, step in book.reads())}
+        for event in (*book.of(events.Moved), *book.of(events.Removed)):
+            who = event.movers if isinstance(event, events.Moved) else event.removers
+            pairs |= {(book._labels[step], book._path(event.path)) for step, _ in who}
+        unread = any(not step and path.startswith(self.name + "/") for step, path in pairs)
+        if unread and not self.lenient:
+            raise UnreadError(self.name)
+        return book
 
     def edges(self, book: Book) -> set[tuple[str, str]]:
         """Return the edges of files in this directory; each must have been observed.
@@ -128,15 +150,17 @@ def children(pid: int | None) -> list[int]:
     """Return the pids of the children of all threads of a process."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        found += [int(word) for word in (task / "children").read_text().split()]
+        with suppress(OSError):
+            found += [int(word) for word in (task / "children").read_text().split()]
     return found
 
 
 def sensor_pid(project: Project) -> int:
     """Return the pid of the recorder's sensor process; 0 while there is none."""
     for pid in children(project.pid()):
-        if b"\0sensor\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            return pid
+        with suppress(OSError):
+            if b"\0sensor\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
     return 0
 
 
