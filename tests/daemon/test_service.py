@@ -224,7 +224,8 @@ def test_a_service_that_dies_is_a_gap_and_recording_goes_on(service: Service, op
         service.kill()
         does(ONE, open_project.root, "sh", "-c", "echo 2 > meanwhile")
         service.start()
-        until(lambda: "sensor-down" in json.dumps(ask(open_project, "log")["gaps"]))
+        until(lambda: not ask(open_project, "status")["data"]["trouble"])
+        assert "sensor-down" in json.dumps(ask(open_project, "status")["gaps"])
         does(ONE, open_project.root, "sh", "-c", "cat before > after")
         causes = ask(open_project, "why", "after")["data"]["causes"]
         (cause,) = (each for each in causes if each["step"]["command"] == ["cat", "before"])
