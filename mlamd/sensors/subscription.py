@@ -35,7 +35,6 @@ from mlamd.sensors.executions import Change, Executions, Held, Known, Usage
 from mlamd.sensors.signals import Deed
 
 _LOADERS = (b"ld-linux", b"ld-musl", b"ld.so", b"ld64.so")
-_DIRECTORY_DEEDS = CREATE | DELETE | RENAME
 _CHANGES = CREATE | DELETE | RENAME | fanotify.ATTRIB
 _THROUGH = ACCESS | MODIFY | CLOSE_WRITE | CLOSE_NOWRITE
 """What is done through an open file."""
