@@ -48,7 +48,7 @@ class StoreLock:
         os.close(self._descriptor)
 
 
-def _try_lock(descriptor: int) -> bool:
+def _try_lock(descriptor: int, *, shared: bool = False) -> bool:
     try:
         import fcntl  # noqa: PLC0415  (not on Windows)
     except ImportError:
@@ -60,7 +60,7 @@ def _try_lock(descriptor: int) -> bool:
             return False
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         return False
     return True
@@ -75,7 +75,7 @@ def holder(path: Path) -> int | None:
     except OSError:
         return 0
     try:
-        if _try_lock(descriptor):
+        if _try_lock(descriptor, shared=True):  # others who ask at the same time are no recorder
             return None
         text = os.read(descriptor, 32).decode("ascii", "replace").strip()
         return int(text) if text.isdigit() else 0

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import subprocess
 import sys
@@ -40,3 +41,11 @@ def test_empty_lock_file_is_not_held(tmp_path):
     path = tmp_path / "lock"
     path.touch()
     assert holder(path) is None
+
+
+def test_another_who_asks_is_not_taken_for_the_recorder(tmp_path):
+    path = tmp_path / "lock"
+    StoreLock(path).close()
+    with path.open("r+b") as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        assert holder(path) is None
