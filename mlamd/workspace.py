@@ -50,7 +50,7 @@ class Workspace:
 
     @property
     def alive_file(self) -> Path:
-        """Its modification time is when a recorder was last known to live."""
+        """Its modification time is until when a recorder is known to have stored everything."""
         return self.store / "alive"
 
     @property

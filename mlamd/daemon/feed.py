@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
+from mlamd.daemon.burst import Burst
 from mlamd.daemon.inbox import LIMIT, Inbox
 from mlamd.errors import UnavailableError
 from mlamd.host.clock import Clock
@@ -65,6 +66,7 @@ class Feed:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
         self._splitter = Splitter()
+        self._burst = Burst()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sensor feed", daemon=True)
         self._sending = threading.Lock()
@@ -135,6 +137,7 @@ class Feed:
     def stop(self) -> None:
         """End; what was read is delivered."""
         self._stop.set()
+        self._burst.hurry()
         self._drop(close=False)
         if self._thread.is_alive():
             self._thread.join(5)
@@ -155,6 +158,11 @@ class Feed:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+
+    @property
+    def waits(self) -> bool:
+        """True while a burst is let pass: what the sensor has seen is not read yet."""
+        return self._burst.waits
 
     def alive(self) -> bool:
         """Say whether the feed's thread still runs."""
@@ -220,6 +228,7 @@ class Feed:
         connection = self._connection
         while connection is not None:
             try:
+                self._burst.let_pass(connection)
                 data = connection.recv(1 << 18)
             except OSError:
                 return
@@ -236,6 +245,8 @@ class Feed:
         for item in Reader(self._boot).items(value):
             if isinstance(item, Synced):
                 self._asked.discard(item.number)
+                if not self._asked:
+                    self._burst.calm()
                 self._on_sync(item.number)
             else:
                 self._inbox.put(item)
@@ -245,6 +256,7 @@ class Feed:
     def ask_sync(self, number: int) -> None:
         """Ask the sensor to tell all that has happened; the answer comes to ``on_sync``."""
         self._asked.add(number)
+        self._burst.hurry()
         connection = self._connection
         if connection is not None:
             with self._sending, suppress(OSError):

@@ -43,6 +43,8 @@ from mlamd.workspace import Workspace
 log = logging.getLogger("mlamd")
 
 _ALIVE_EVERY_S = 2.0
+_UNDERWAY_NS = 100_000_000
+"""What happened so lately may be under way to us, even if nothing waits here."""
 _BATCH_S = 0.004
 _SYNC_S = 10.0
 _BUSY_S, _REST_S = 0.25, 5.0
@@ -226,7 +228,7 @@ class Recorder:
         before = identity(self.workspace.root)
         while identity(self.workspace.root) == before:
             try:
-                self.workspace.alive_file.touch()
+                self._sign()
             except OSError:
                 break
             if not self.sources.alive():
@@ -236,6 +238,17 @@ class Recorder:
             await trio.sleep(_ALIVE_EVERY_S)
         self._gone = self._gone or self._root
         self.stop()
+
+    def _sign(self) -> None:
+        """Let the time of a file say until when everything has been stored, if that is so.
+
+        A recorder that is killed loses what it was told and had not stored: the gap begins before that.
+        """
+        behind = self.sources.behind() or self.inbox.waiting or self._taken or self.writer.waiting
+        if not behind:
+            at_ns = self._clock.now_ns() - _UNDERWAY_NS
+            self.workspace.alive_file.touch()
+            os.utime(self.workspace.alive_file, ns=(at_ns, at_ns))
 
     async def _sample(self) -> None:
         sampler = Sampler(usage_host(), self.started_ns)

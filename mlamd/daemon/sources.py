@@ -85,6 +85,10 @@ class Sources(Protocol):
         """Say whether everything still works."""
         ...
 
+    def behind(self) -> bool:
+        """Say whether something that was seen is left to be read later."""
+        ...
+
     def watched(self) -> int:
         """Return how many directories are watched."""
         ...
@@ -171,6 +175,10 @@ class Portable:
     def alive(self) -> bool:
         """See ``Sources``."""
         return self._sensor.alive() and self._poller.alive()
+
+    def behind(self) -> bool:
+        """See ``Sources``."""
+        return False
 
     def watched(self) -> int:
         """See ``Sources``."""
@@ -300,6 +308,10 @@ class Exact:
     def alive(self) -> bool:
         """See ``Sources``."""
         return self.feed.alive() and (self._rest is None or self._rest.alive())
+
+    def behind(self) -> bool:
+        """See ``Sources``."""
+        return self.feed.waits
 
     def watched(self) -> int:
         """See ``Sources``."""

@@ -57,9 +57,12 @@ class QueueFullError(Exception):
 
 
 class Connector:
-    """A subscription; ``read`` never waits. Raises ``PermissionError`` where it is not allowed."""
+    """A subscription; ``read`` never waits. Raises ``PermissionError`` where it is not allowed.
 
-    def __init__(self) -> None:
+    ``wanted`` are the kinds of events to be woken for; before Linux 6.6 the others come all the same.
+    """
+
+    def __init__(self, wanted: int = _WANTED) -> None:
         if sys.platform != "linux":
             raise OSError(errno.ENOSYS, "the process connector is a part of Linux")
         self._socket = socket.socket(
@@ -72,7 +75,7 @@ class Connector:
             self._ask(struct.pack("=I", _LISTEN))
             self._acknowledged()
             # Since Linux 6.6 we can leave out what we do not read; older kernels ignore this request.
-            self._ask(struct.pack("=II", _LISTEN, _WANTED))
+            self._ask(struct.pack("=II", _LISTEN, wanted))
             self._socket.setblocking(False)
         except BaseException:
             self._socket.close()

@@ -148,7 +148,7 @@ def _look_for_ever(writing: socket.socket) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         writing.setblocking(False)
         _hurry()
-        connector, handles = Connector(), Handles()
+        connector, handles = Connector(int(Kind.EXEC)), Handles()
         while os.getppid() == sensor:
             select.select([connector.descriptor], [], [], 1.0)
             _pass_on(connector, writing, handles)

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from mlamd.errors import UnavailableError
+from mlamd.model import events
 from tests.conftest import until
 from tests.daemon.exactly import Scene, book_of, recording, sensor_pid
 
@@ -172,3 +173,21 @@ def test_recorder_that_comes_again_knows_who_reads(started):
     started.pid()
     edges = scene.edges(scene.book())
     assert {("a", "python"), ("python", "b")} <= edges
+
+
+@pytest.mark.root
+def test_killed_while_a_burst_is_let_pass(started):
+    """What the recorder had been told, but had not read or stored, lies in the gap."""
+    (started.root / "d").mkdir()
+    book_of(started)
+    script = "for n in range(6000):\n with open(f'd/f{n}', 'w') as file: file.write('x')"
+    subprocess.run([sys.executable, "-c", script], cwd=started.root, check=True)
+    os.kill(started.pid(), signal.SIGKILL)
+    until(lambda: started.pid() is None)
+    started.mlamd("start")
+    book = book_of(started)
+    gap = next(gap for gap in book.of(events.Gap) if gap.reason == "killed")
+    told = {path for _, path in book.writes()}
+    unseen = [number for number in range(6000) if f"d/f{number}" not in told]
+    assert unseen
+    assert min((started.root / f"d/f{number}").stat().st_mtime_ns for number in unseen) > gap.from_ns
