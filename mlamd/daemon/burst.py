@@ -16,6 +16,7 @@ MOST_S = 1.0
 _BURST_BYTES = 12_000
 """What a sensor sends in one step if it is a burst: some 150 deeds, 3,000 a second."""
 _CALM_BYTES = 4_000
+_MOST_BYTES = 1 << 18
 
 
 class Burst:
@@ -72,11 +73,5 @@ class Burst:
 
 
 def _waiting(connection: socket.socket) -> int:
-    """Return how many bytes can be read at once (``FIONREAD``, unix(7)), waiting for the first ones."""
-    import fcntl  # noqa: PLC0415  (not on Windows)
-    import select  # noqa: PLC0415
-    import termios  # noqa: PLC0415
-
-    select.select([connection], [], [])
-    answer = fcntl.ioctl(connection, termios.FIONREAD, b"\0\0\0\0")
-    return int.from_bytes(answer, "little")
+    """Return how many bytes can be read at once, waiting for the first ones; 0 at the end."""
+    return len(connection.recv(_MOST_BYTES, socket.MSG_PEEK))

@@ -82,7 +82,15 @@ class Scene:
     def wait_for_open(self, pid: int, name: str) -> None:
         """Wait until a process has a file open."""
         path, place = str(self.root / name), Path(f"/proc/{pid}/fd")
-        until(lambda: path in {os.readlink(entry) for entry in place.iterdir() if entry.is_symlink()})
+
+        def opened() -> bool:
+            for entry in place.iterdir():
+                with suppress(FileNotFoundError):  # it was closed since it was listed
+                    if os.readlink(entry) == path:
+                        return True
+            return False
+
+        until(opened)
 
     def book(self) -> Book:
         book = book_of(self.project)
