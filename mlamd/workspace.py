@@ -50,7 +50,7 @@ class Workspace:
 
     @property
     def alive_file(self) -> Path:
-        """Its modification time is until when a recorder is known to have stored everything."""
+        """Its modification time is until when a recorder had stored what it was told."""
         return self.store / "alive"
 
     @property

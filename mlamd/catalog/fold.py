@@ -42,7 +42,7 @@ def fold(tables: Overlay, first: int, batch: Iterable[events.Event]) -> int:
             value = getattr(event, field)
             numbers[place] = max(numbers[place], value)
         at_ns = getattr(event, "at_ns", 0)
-        if kind is not events.StepStarted and kind is not events.Sealed and at_ns > latest:
+        if kind not in _AHEAD and at_ns > latest:
             latest = at_ns
         if isinstance(event, events.Read):
             read.append(event.version)
@@ -354,6 +354,9 @@ _HANDLERS: dict[type[events.Event], Callable[[Overlay, Any], None]] = {
     events.Used: _used,
     events.Sampled: _sampled,
 }
+
+_AHEAD = frozenset({events.StepStarted, events.Sealed, events.Sampled})
+"""What these tell may be newer than what is still to come: it does not say how far the record goes."""
 
 _COUNTED: dict[type[events.Event], tuple[int, str]] = {
     events.RunStarted: (RUNS, "run"),

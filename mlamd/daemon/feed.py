@@ -198,11 +198,11 @@ class Feed:
             self._stop.wait(quick * _RETRY_S)
             if not self._again():
                 return
-            self.down_ns = 0
             now_ns = self._clock.now_ns()
             self._inbox.put(
                 Lost(now_ns, down_ns, b"", "sensor-down", "the sensor had ended; it was started anew")
             )
+            self.down_ns = 0
             for number in sorted(self._asked):
                 self.ask_sync(number)
 
@@ -247,6 +247,8 @@ class Feed:
                 self._asked.discard(item.number)
                 if not self._asked:
                     self._burst.calm()
+                    if self._asked:  # somebody has asked between the two
+                        self._burst.hurry()
                 self._on_sync(item.number)
             else:
                 self._inbox.put(item)

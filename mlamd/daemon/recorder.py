@@ -243,11 +243,14 @@ class Recorder:
         """Let the time of a file say until when everything has been stored, if that is so.
 
         A recorder that is killed loses what it was told and had not stored: the gap begins before that.
+        Raises ``OSError`` if the store is gone.
         """
-        behind = self.sources.behind() or self.inbox.waiting or self._taken or self.writer.waiting
-        if not behind:
+        self.workspace.store.stat()
+        unread = self.sources.behind() or self.inbox.waiting or self._draining.locked()
+        if not (unread or self._taken or self.writer.waiting):
             at_ns = self._clock.now_ns() - _UNDERWAY_NS
-            self.workspace.alive_file.touch()
+            if not self.workspace.alive_file.exists():
+                self.workspace.alive_file.touch()
             os.utime(self.workspace.alive_file, ns=(at_ns, at_ns))
 
     async def _sample(self) -> None:

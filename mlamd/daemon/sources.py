@@ -311,7 +311,7 @@ class Exact:
 
     def behind(self) -> bool:
         """See ``Sources``."""
-        return self.feed.waits
+        return self.feed.waits or bool(self.feed.down_ns)
 
     def watched(self) -> int:
         """See ``Sources``."""
