@@ -56,15 +56,14 @@ class Burst:
             return
         self.waits = True
         try:
-            self._wait(connection, now_s + self._most_s)
+            self._wait(connection, size, now_s + self._most_s)
         finally:
             self.waits = False
         self._since_s, self._bytes, self._behind = self._clock_s(), 0, True
 
-    def _wait(self, connection: socket.socket, until_s: float) -> None:
+    def _wait(self, connection: socket.socket, before: int, until_s: float) -> None:
         """Wait for a step in which little came; a socket that is full does not tell."""
         full = connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 4
-        before = _waiting(connection)
         while not self._hurry.wait(self._step_s) and self._clock_s() < until_s:
             size = _waiting(connection)
             if size - before < _CALM_BYTES and size < full:

@@ -79,14 +79,19 @@ def test_writers_that_ended_long_before_the_close(world: World) -> None:
     assert len(book.versions("log")) == 1
 
 
-def test_descriptor_that_its_shell_had_closed_already(world: World) -> None:
-    """The look at the child's descriptors comes after the close, which the queue told too early."""
+def _child_that_writes_what_its_shell_has_closed(world: World):
     script = world.shell() / "sh all.sh"
     world.opens("log", by=script, mode="w")
     world.closes("log", by=script, wrote=True)
     child = script / "cat a"
     child.holds(files=[HeldFile(b"/w/log", reads=False, writes=True)])
     world.modifies("log", by=child)
+    return script, child
+
+
+def test_descriptor_that_its_shell_had_closed_already(world: World) -> None:
+    """The look at the child's descriptors comes after the close, which the queue told too early."""
+    _, child = _child_that_writes_what_its_shell_has_closed(world)
     child.exit()
     book = world.settle()
     assert ("cat a", "log") in book.writes()
@@ -109,12 +114,7 @@ def test_open_that_a_look_had_found_before_it_was_told_is_one(world: World) -> N
 
 def test_reader_that_has_the_file_open_meanwhile_is_no_writer(world: World) -> None:
     """What a child has changed is not handed to whoever reads the file when it ends."""
-    script = world.shell() / "sh all.sh"
-    world.opens("log", by=script, mode="w")
-    world.closes("log", by=script, wrote=True)
-    child = script / "cat a"
-    child.holds(files=[HeldFile(b"/w/log", reads=False, writes=True)])
-    world.modifies("log", by=child)
+    script, child = _child_that_writes_what_its_shell_has_closed(world)
     reader = script / "cat log"
     world.opens("log", by=reader)
     child.exit()
