@@ -1,6 +1,6 @@
 """The same workloads bare, traced and recorded, in turns; how many times longer each way takes.
 
-    python -m tests.bench.overhead [--only NAME] [--rounds N] [--ways bare,strace,reprozip,mlamd]
+    python -m tests.bench.overhead [--only NAME] [--rounds N] [--ways bare,strace,reprozip,kernel,mlamd]
                                    [--sensor SENSOR] [--venv DIR] [--work DIR] [--json]
 
 Ends with status 1 if mlamd misses a bar, or if what it recorded is not plausible.

@@ -10,11 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlamd.host import fanotify
+from mlamd.sensors.capture import REST_S
 from tests.bench.overhead import recording
 from tests.bench.overhead.tools import StepError, Tools, do
 
 MOST_S = 900
 TRACED = "trace=file,desc,process"
+_REST_MS = str(round(REST_S * 1000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,32 @@ class ReproZip:
             database.close()
 
 
+class Kernel:
+    """A program in C asks the kernel for the same events, and throws them away: what no reader can avoid."""
+
+    name = "kernel"
+
+    def __init__(self, tools: Tools) -> None:
+        self.tools = tools
+
+    def check(self) -> None:
+        place = self.tools.work / "kernel"
+        place.mkdir()
+        self.run(Task("true", place, self.tools.environment, 0))
+
+    def run(self, task: Task) -> Trial:
+        mask = str(fanotify.CONTENT | fanotify.NAMES)
+        command = [str(self.tools.compiled("discard")), str(task.directory), mask, _REST_MS]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reader:
+            try:
+                if reader.stdout is None or not reader.stdout.readline():
+                    said = reader.stderr.read().decode() if reader.stderr else ""
+                    raise StepError(f"the reader in C failed: {said.strip()}")
+                return Trial(*timed(self.tools, task, []))
+            finally:
+                reader.kill()
+
+
 class Recorded:
     """A recorder that was started before the workload, as a user would have it."""
 
@@ -144,11 +173,12 @@ class Recorded:
         return Trial(seconds, around_s, used.cpu_s, used.events, gaps, trouble)
 
 
-Way = Bare | Strace | ReproZip | Recorded
+Way = Bare | Strace | ReproZip | Kernel | Recorded
 MAKERS: dict[str, Callable[[Tools, str], Way]] = {
     "bare": lambda tools, _: Bare(tools),
     "strace": lambda tools, _: Strace(tools),
     "reprozip": lambda tools, _: ReproZip(tools),
+    "kernel": lambda tools, _: Kernel(tools),
     "mlamd": Recorded,
 }
 
