@@ -7,8 +7,10 @@ are put in order by ``Subscription``, which gets both.
 """
 
 import select
+import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mlamd.host import fanotify
@@ -68,6 +70,8 @@ class Capture:
         self._lost_accounts = 0
         self._last_ns = time.time_ns()
         self._rest_until = 0.0
+        self._continued_ns = 0
+        """When this process was last continued after a stop: what it waited for may have come long before."""
         self._stopping = False
 
     def stop(self) -> None:
@@ -76,6 +80,8 @@ class Capture:
 
     def run(self) -> None:
         """Read until stopped."""
+        with suppress(ValueError):  # only the main thread hears of signals
+            signal.signal(signal.SIGCONT, self._continued)
         files, processes = self._group.descriptor, self._connector.descriptor
         while not self._stopping:
             left = self._rest_until - time.monotonic()
@@ -97,9 +103,13 @@ class Capture:
             for descriptor in changed:
                 self.urgent[descriptor]()
             if left <= 0 and (files in ready or self._changes):
-                waited = now_ns - asked_ns > _SLACK_NS
+                waited_ns = now_ns - asked_ns
+                waited = _SLACK_NS < waited_ns < timeout * 1e9 + _SLACK_NS and self._continued_ns < asked_ns
                 self.drain(now_ns - _SLACK_NS if waited else 0)
                 self._rest_until = time.monotonic() + REST_S
+
+    def _continued(self, *_: object) -> None:
+        self._continued_ns = time.time_ns()
 
     def drain(self, not_before_ns: int = 0) -> None:
         """Read everything that waits, and hand it over; nothing in it is older than ``not_before_ns``."""

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -14,6 +15,8 @@ from tests.daemon.exactly import Scene, book_of, recording, sensor_pid
 
 pytestmark = [pytest.mark.linux]
 
+_TICK_NS = 20_000_000
+"""Files are stamped by a clock that is some milliseconds behind."""
 _MANY = """
 import os
 for number in range(5_000):
@@ -134,6 +137,31 @@ def test_recorder_that_is_stopped_misses_nothing(started):
     assert {scene.path(f"d/f{number}") for number in range(5_000)} - wrote == set()
     standing = {number for number in range(5_000) if book.current(scene.path(f"d/f{number}-"))}
     assert standing == set(range(0, 5_000, 2))
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("capable")
+def test_gap_covers_what_a_stopped_sensor_lost(tmp_path, monkeypatch):
+    """It waited for events when it was stopped, so that they are older than its waking lets them seem."""
+    monkeypatch.setenv("MLAMD_SENSOR_QUEUE", "limited")
+    with recording(tmp_path / "project") as project:
+        scene = Scene(project, "s")
+        pid = sensor_pid(project)
+        time.sleep(0.1)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for number in range(20_000):
+                (scene.root / f"f{number}").touch()
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        book = scene.book()
+        (lost,) = (gap for gap in book.of(events.Gap) if gap.reason == "overflow")
+        wrote = {path for _, path in book.writes()}
+        missing = [path for path in scene.root.glob("f*") if scene.path(path.name) not in wrote]
+        assert missing
+        times = [path.stat().st_mtime_ns for path in missing]
+        assert lost.from_ns - _TICK_NS <= min(times)
+        assert max(times) <= lost.to_ns + _TICK_NS
 
 
 @pytest.mark.root
