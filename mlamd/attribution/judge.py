@@ -305,6 +305,7 @@ class Judge:
                 self.versions.remove(state, access.to_ns, self._steps(access, count_unseen=False))
             return
         known = self.versions.peek(access.path)
+        self._finish_write(known, access, None)
         if known is not None and known.version:
             self.versions.remove(known, access.to_ns, self._steps(access, count_unseen=False))
 
@@ -315,10 +316,25 @@ class Judge:
                 self._move_one(state, target, access, None)
             return
         moved = self.versions.peek(access.source)
+        self._finish_write(moved, access, access.stat)
         if moved is None or not moved.version:
             self._moved_unknown(access)
         else:
             self._move_one(moved, access.path, access, access.stat)
+
+    def _finish_write(self, state: PathState | None, access: Access, stat: FileStat | None) -> None:
+        """Seal what one has closed, before its name is gone, and another still seems to have open.
+
+        Of that other one we may only not have heard yet that it has ended.
+        """
+        if state is None or not state.hands:
+            return
+        actors, state.hands = state.hands, ()
+        for opened in state.opens:
+            if opened.borrowed and opened.changed:
+                actors = _joined(actors, self._writers(opened))
+        state.opens = [opened for opened in state.opens if not opened.borrowed]
+        self.versions.seal(state, access.to_ns, stat, Origin.WRITTEN, actors)
 
     def _moved_unknown(self, access: Access) -> None:
         """Give a history to a file without one, if its new name had stood for something known.

@@ -287,3 +287,39 @@ def test_opens_are_forgotten_with_what_was_lost(world: World) -> None:
     book = world.settle()
     assert ("a", "cat a") in book.reads()
     assert "overflow" in {gap[0] for gap in book.gaps()}
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["new file", "old content"])
+def test_rename_after_the_close_of_a_file_that_a_child_seems_to_have_open(world: World, *, old: bool) -> None:
+    """``cat a > both; mv both final`` where the end of ``cat`` is heard of last: nothing of it gets lost."""
+    script = world.shell() / "sh all.sh"
+    if old:
+        world.put("both", 3)
+        world.finds("both")
+    world.opens("both", by=script, mode="w")
+    child = script / "cat a"
+    child.holds(files=[HeldFile(b"/w/both", reads=False, writes=True)])
+    world.modifies("both", 10, by=child)
+    world.closes("both", by=script, wrote=True)
+    mover = script / "mv both final"
+    world.moves("both", "final", by=mover)
+    child.exit()
+    mover.exit()
+    book = world.settle()
+    assert book.current("both") == 0
+    sealed = book.version("final")
+    assert {book._labels[step] for step, _ in sealed.writers} == {"sh all.sh", "cat a"}
+
+
+def test_removal_after_the_close_of_a_file_that_a_child_seems_to_have_open(world: World) -> None:
+    script = world.shell() / "sh all.sh"
+    world.opens("both", by=script, mode="w")
+    child = script / "cat a"
+    child.holds(files=[HeldFile(b"/w/both", reads=False, writes=True)])
+    world.modifies("both", 10, by=child)
+    world.closes("both", by=script, wrote=True)
+    world.removes("both", by=script)
+    child.exit()
+    book = world.settle()
+    assert book.current("both") == 0
+    assert set(book.writes()) == {("sh all.sh", "both"), ("cat a", "both")}
