@@ -141,7 +141,11 @@ def create(root: Path, store: Path | None = None, mount_table: str | None = None
         raise NotAWorkspaceError(f"{root} does not exist: create the directory first") from error
     if not root.is_dir():
         raise NotAWorkspaceError(f"{root} is not a directory")
-    if (root / NAME).exists():
+    try:
+        existed = (root / NAME).exists()
+    except PermissionError as error:
+        raise AccessError(f"no permission to enter {root}: check its owner and mode") from error
+    if existed:
         return opened(root), False
     elsewhere = store is not None or is_network(root, mount_table)
     if elsewhere:

@@ -103,6 +103,9 @@ class Story:
         self._path_of[self._versions] = path
         return self._versions
 
+    def add_writer(self, version: int, step: int, at: int = 0) -> None:
+        self.events.append(events.WriterAdded(version, step, Grade.OBSERVED, at * S))
+
     def existing(self, path: str | bytes, at: int = 1, content: str | None = None) -> int:
         return self.write((), path, at, content, origin=Origin.EXISTING)
 

@@ -202,9 +202,9 @@ class Intake:
         state.lately = opened
         self._hear(state, opened, opened.key, at_ns)
         if opened.changed:
-            self._hand_back(state, opened)
+            self._hand_back(state, opened, at_ns)
 
-    def gone(self, key: ProcessKey) -> None:
+    def gone(self, key: ProcessKey, at_ns: int) -> None:
         """Expect no more of a process that has ended; what it changed, another one may close."""
         for state, opened in self._pending.pop(key, ()):
             if opened.closed or opened not in state.opens:
@@ -213,18 +213,19 @@ class Intake:
                 state.opens.remove(opened)
             elif opened.borrowed:
                 state.opens.remove(opened)
-                self._hand_back(state, opened)
+                self._hand_back(state, opened, at_ns)
 
-    def _hand_back(self, state: PathState, opened: Open) -> None:
+    def _hand_back(self, state: PathState, opened: Open, at_ns: int) -> None:
         """Let what was changed through an open of another process be its own, or that other's to close."""
         others = next((one for one in state.opens if one.unsaid and (one.changed or one.truncated)), None)
         if others is not None:
             others.changed = opened.changed | others.changed
             others.hands = opened.hands | others.hands
             return
-        process, at_ns = max(opened.changed.items(), key=lambda item: item[1])
+        process, changed_ns = max(opened.changed.items(), key=lambda item: item[1])
         opened.key = process
         state.closing += 1
+        at_ns = max(at_ns, changed_ns)
         self._pass_on(Access("write", state.path, at_ns, at_ns, opened.stat, opened, process=process))
 
     def unresolved(self, before_ns: int) -> dict[ProcessKey, list[bytes]]:

@@ -133,7 +133,7 @@ class Attributor:
 
     def _gone(self, observation: seen.ProcessGone) -> None:
         self._census.gone(observation)
-        self._intake.gone(observation.key)
+        self._intake.gone(observation.key, observation.at_ns)
 
     def _lost(self, observation: seen.Lost) -> None:
         if observation.reason in {"overflow", "inbox-full", "sensor-full", "sensor-down"}:

@@ -87,7 +87,7 @@ class Versions:
                 state.stat is not None and stat.ctime_ns == state.stat.ctime_ns
             )
             if unchanged:
-                self._same_again(state, stat, actors)
+                self._same_again(state, stat, at_ns, actors)
                 return state.version
         self._last_version += 1
         version = self._last_version
@@ -122,7 +122,7 @@ class Versions:
         state.fresh = False
         self._stands(state, version, stat)
 
-    def _same_again(self, state: PathState, stat: FileStat, actors: Actors) -> None:
+    def _same_again(self, state: PathState, stat: FileStat, at_ns: int, actors: Actors) -> None:
         known = {step for step, _ in state.writers}
         new = tuple((step, grade) for step, grade in actors if step not in known)
         if known:
@@ -130,7 +130,8 @@ class Versions:
             new = tuple((step, grade) for step, grade in new if grade is Grade.OBSERVED)
         if new and (known or state.sealed_ns):
             for step, grade in new:
-                self._emit(events.WriterAdded(state.version, step, grade))
+                later_ns = at_ns if at_ns > state.sealed_ns else 0
+                self._emit(events.WriterAdded(state.version, step, grade, later_ns))
             state.writers = (*state.writers, *new)
         state.stat = stat
         state.modified = False

@@ -185,6 +185,8 @@ def _sealed(tables: Overlay, event: events.Sealed) -> None:
 
 _DIGEST, _ORIGIN, _DERIVED, _WRITERS, _REASON = 4, 5, 7, 8, 12
 _PATH, _SIZE, _MTIME, _REPLACED, _MOVES, _GONE = 0, 2, 3, 9, 10, 11
+_LATER = 13
+"""Further writers that had written after the version was sealed, and when; left out where there are none."""
 
 
 def _changed(row: list[Any], **columns: Any) -> list[Any]:
@@ -228,7 +230,10 @@ def _writer_added(tables: Overlay, event: events.WriterAdded) -> None:
     writers = [*row[_WRITERS], actor(event.step, event.grade)]
     seen = event.grade is Grade.OBSERVED and row[_ORIGIN] == Origin.EXISTING
     origin = Origin.WRITTEN if seen or row[_ORIGIN] == Origin.FOUND else row[_ORIGIN]
-    tables.put("versions", place, _changed(row, writers=writers, origin=int(origin)))
+    changed = _changed(row, writers=writers, origin=int(origin))
+    if event.at_ns:
+        changed[_LATER:] = [[*(changed[_LATER] if len(changed) > _LATER else []), [event.step, event.at_ns]]]
+    tables.put("versions", place, changed)
     tables.put("writes", key(event.step, event.version), b"")
 
 

@@ -1,5 +1,6 @@
 """``mlamd init``."""
 
+import os
 from pathlib import Path
 
 import click
@@ -19,7 +20,7 @@ from mlamd.workspace import create
 def command(context: click.Context, directory: Path | None, store: Path | None) -> None:
     """Make DIRECTORY (default: the current one) a workspace. Doing it twice changes nothing."""
     root = Path(context.obj or ".") / (directory or ".")
-    existed = (root / ".mlamd").exists()
+    existed = os.path.exists(root / ".mlamd")
     workspace, elsewhere = create(root, store)
     if existed:
         say(f"{workspace.root} is a workspace already")

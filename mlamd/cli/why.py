@@ -9,7 +9,7 @@ from mlamd.lineage.why import Cause, Why, why
 from mlamd.model.evidence import Grade, Origin
 
 _UNKNOWN = {
-    Origin.EXISTING: "It was there before it was first touched while recorded; how it was made is not known.",
+    Origin.EXISTING: "It was there when it was first seen in use; how it was made is not known.",
     Origin.FOUND: "It was changed while nobody recorded, or unseen; nobody is known to have written it.",
 }
 _MOST = 12
@@ -29,6 +29,9 @@ def command(context: click.Context, path: str, as_json: bool) -> None:
             _print(answer)
 
 
+_NOBODY = "Who wrote it is not known: it was gone before it could be seen, or is another user's process."
+
+
 def _print(answer: Why) -> None:
     version = answer.version
     gone = f", removed {text.when(version.gone_ns)}" if version.gone_ns else ""
@@ -39,7 +42,12 @@ def _print(answer: Why) -> None:
     for earlier in version.earlier_names:
         text.say(f"it was {text.shown(earlier.path)} until {text.when(earlier.until_ns)}")
     if not answer.causes:
-        text.say(_UNKNOWN.get(version.origin, "Its writer was gone before it could be seen."))
+        text.say(
+            _UNKNOWN.get(
+                version.origin,
+                _NOBODY,
+            )
+        )
     elif len(answer.causes) > 1 and all(cause.grade is Grade.OBSERVED for cause in answer.causes):
         text.say(f"{len(answer.causes)} programs wrote it:")
     elif len(answer.causes) > 1:

@@ -6,6 +6,7 @@ Each returns what it found. ``ok`` is how it should be, ``note`` a limit that a 
 
 import os
 import platform
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -77,7 +78,7 @@ def check_exact(workspace: Workspace) -> Iterator[Finding]:
     if not lacking:
         yield from _kernel()
     elif os.path.exists(service):
-        yield Finding("exact capture", "ok", f"through the sensor service at {service}")
+        yield _service(service)
     else:
         yield Finding(
             "exact capture",
@@ -85,6 +86,18 @@ def check_exact(workspace: Workspace) -> Iterator[Finding]:
             f"this user lacks {lacking}, and there is no sensor service: who did what is inferred",
             "ask for `mlamd sensor` to be installed: docs/how-to/exact-capture.md",
         )
+
+
+def _service(path: Path) -> Finding:
+    """Ask whether anybody listens at the socket of the sensor service."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(5.0)
+            connection.connect(str(path))
+    except OSError as error:
+        text = f"the sensor service {path} does not answer: {error.strerror or error}"
+        return Finding("exact capture", "problem", text, "ask for `mlamd sensor` to be started again")
+    return Finding("exact capture", "ok", f"through the sensor service at {path}")
 
 
 def _kernel() -> Iterator[Finding]:

@@ -1,8 +1,8 @@
 """Ancestors and descendants: the graph around a file version or a run.
 
-Order matters: of what a step read, an output depends only on what was opened before it was sealed, so
-each visit of a step carries a bound in time. Data that came by a pipe is bounded likewise; what a
-parent had read, by the moment when it started the child.
+Order matters: of what a step read, an output depends only on what was opened before it was sealed, and was
+itself sealed before; so each visit of a step carries a bound in time. Data that came by a pipe is bounded
+likewise; what a parent had read, by the moment when it started the child.
 """
 
 from collections import deque
@@ -13,6 +13,9 @@ from mlamd.model.derived import FileVersion, Flow, Run, Step
 from mlamd.model.evidence import Grade, Via
 
 FOREVER = 1 << 62
+
+Bound = tuple[int, int]
+"""A time and the number of a version sealed then: several may be sealed at one time, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +57,13 @@ class _Walk:
         self.view = view
         self.graph = graph
         self.depth = FOREVER if depth is None else depth
-        self.bounds: dict[int, int] = {}
-        self.queue: deque[tuple[str, int, int, int]] = deque()
+        self.bounds: dict[int, Bound] = {}
+        self.queue: deque[tuple[str, int, Bound, int]] = deque()
 
-    def file(self, version: int, level: int, bound_ns: int = 0) -> None:
+    def file(self, version: int, level: int) -> None:
         if version not in self.graph.files:
             self.graph.files[version] = self.view.version(version)
-            self.queue.append(("file", version, bound_ns, level))
+            self.queue.append(("file", version, (0, 0), level))
 
     def step(self, step: int) -> Step:
         known = self.graph.steps.get(step)
@@ -78,8 +81,14 @@ class _Walk:
         self.graph.add(edge)
 
 
-def _bound_through(flow: Flow, bound_ns: int) -> int:
-    return min(bound_ns, flow.at_ns) if flow.via is Via.START and flow.at_ns else bound_ns
+def _bound_through(flow: Flow, bound: Bound) -> Bound:
+    return min(bound, (flow.at_ns, FOREVER)) if flow.via is Via.START and flow.at_ns else bound
+
+
+def _written_ns(version: FileVersion, step: int) -> int:
+    """Return when a step had written a version."""
+    later_ns = next((writer.later_ns for writer in version.writers if writer.step == step), 0)
+    return later_ns or version.sealed_ns
 
 
 class _Up(_Walk):
@@ -105,17 +114,17 @@ class _Up(_Walk):
             self.graph.add(
                 Edge(("step", writer.step), ("file", number), "wrote", writer.grade, version.sealed_ns)
             )
-            self.enter(writer.step, version.sealed_ns, level + 1)
+            self.enter(writer.step, (writer.later_ns or version.sealed_ns, number), level + 1)
 
-    def enter(self, step: int, bound_ns: int, level: int) -> None:
+    def enter(self, step: int, bound: Bound, level: int) -> None:
         self.step(step)
-        if self.bounds.get(step, -1) < bound_ns:
-            self.bounds[step] = bound_ns
-            self.queue.append(("step", step, bound_ns, level))
+        if self.bounds.get(step, (-1, 0)) < bound:
+            self.bounds[step] = bound
+            self.queue.append(("step", step, bound, level))
 
-    def visit_step(self, number: int, bound_ns: int, level: int) -> None:
+    def visit_step(self, number: int, bound: Bound, level: int) -> None:
         for reading in self.view.reads(number):
-            if reading.at_ns <= bound_ns:
+            if reading.at_ns <= bound[0] and self._is_older(reading.version, bound):
                 self.graph.add(
                     Edge(
                         ("file", reading.version),
@@ -129,7 +138,11 @@ class _Up(_Walk):
                 self.file(reading.version, level)
         for flow in self.view.flows_into(number):
             self.started(flow)
-            self.enter(flow.source, _bound_through(flow, bound_ns), level)
+            self.enter(flow.source, _bound_through(flow, bound), level)
+
+    def _is_older(self, number: int, bound: Bound) -> bool:
+        """Say whether a version had been sealed by then: nothing is made of what did not exist yet."""
+        return number != bound[1] and (self.view.version(number).sealed_ns, number) < bound
 
 
 class _Down(_Walk):
@@ -144,7 +157,8 @@ class _Down(_Walk):
             self.graph.add(
                 Edge(("file", number), ("step", step), "read", reading.grade, reading.at_ns, reading.count)
             )
-            self.enter(step, reading.at_ns, level + 1)
+            bound = max((reading.at_ns, 0), (self.graph.files[number].sealed_ns, number))
+            self.enter(step, bound, level + 1)
         for following in self._followers(number):
             if level >= self.depth:
                 self.graph.cut = True
@@ -172,16 +186,16 @@ class _Down(_Walk):
                 found.append(later)
         return found
 
-    def enter(self, step: int, from_ns: int, level: int) -> None:
+    def enter(self, step: int, bound: Bound, level: int) -> None:
         self.step(step)
-        if self.bounds.get(step, FOREVER) > from_ns:
-            self.bounds[step] = from_ns
-            self.queue.append(("step", step, from_ns, level))
+        if self.bounds.get(step, (FOREVER, 0)) > bound:
+            self.bounds[step] = bound
+            self.queue.append(("step", step, bound, level))
 
-    def visit_step(self, number: int, from_ns: int, level: int) -> None:
+    def visit_step(self, number: int, bound: Bound, level: int) -> None:
         for written in self.view.writes(number):
             version = self.view.version(written)
-            if version.sealed_ns < from_ns:
+            if written == bound[1] or (_written_ns(version, number), written) <= bound:
                 continue
             grade = next(
                 (writer.grade for writer in version.writers if writer.step == number), Grade.INFERRED
@@ -189,10 +203,10 @@ class _Down(_Walk):
             self.graph.add(Edge(("step", number), ("file", written), "wrote", grade, version.sealed_ns))
             self.file(written, level)
         for flow in self.view.flows_from(number):
-            if flow.via is Via.START and flow.at_ns and flow.at_ns < from_ns:
+            if flow.via is Via.START and flow.at_ns and flow.at_ns < bound[0]:
                 continue
             self.started(flow)
-            self.enter(flow.target, max(from_ns, flow.at_ns), level)
+            self.enter(flow.target, max(bound, (flow.at_ns, 0)), level)
 
 
 def _weakest(version: FileVersion) -> Grade:
@@ -216,11 +230,11 @@ def walk(
         if isinstance(focus, Run):
             graph.runs[focus.number] = focus
         for step in steps:
-            walker.enter(step, 0 if down else FOREVER, 1)
+            walker.enter(step, (0, 0) if down else (FOREVER, 0), 1)
     while walker.queue:
-        kind, number, bound_ns, level = walker.queue.popleft()
+        kind, number, bound, level = walker.queue.popleft()
         if kind == "file":
             walker.visit_file(number, level)
-        elif walker.bounds[number] == bound_ns:
-            walker.visit_step(number, bound_ns, level)
+        elif walker.bounds[number] == bound:
+            walker.visit_step(number, bound, level)
     return graph

@@ -63,7 +63,7 @@ def resolve(view: View, text: str, place: Place) -> Named:
 
 def resolve_run(view: View, text: str, place: Place) -> Run:
     """Return the run that a text names; a step stands for its run, a file for the run that wrote it."""
-    found: Named | None = _run_or_step(view, text)
+    found: Named | None = _run_or_step(view, text) if text.startswith("@") else None
     if found is None:
         found = resolve(view, text, place)
     if isinstance(found, Step):

@@ -22,6 +22,7 @@ from mlamd.model.derived import (
 from mlamd.model.evidence import Grade, Origin, Via
 
 EXPERIMENTS = frozenset({"job", "notebook"})
+_NO_TIMES: dict[int, int] = {}
 """The kinds of runs that are listed unless all are asked for."""
 
 
@@ -169,6 +170,7 @@ class View:
     def _version(self, version: int, row: list[Any]) -> FileVersion:
         path, at_ns, size, mtime, digest, origin, previous, derived, writers = row[:9]
         replaced, moves, gone, reason = row[9:13]
+        later = dict(row[13]) if len(row) > 13 else {}
         return FileVersion(
             version,
             self.path(path),
@@ -179,7 +181,7 @@ class View:
             Origin(origin),
             previous,
             bool(derived),
-            _writers(writers),
+            _writers(writers, later),
             replaced,
             tuple(
                 EarlierName(self.path(name), until_ns, _writers(movers)) for name, until_ns, movers in moves
@@ -284,5 +286,6 @@ class View:
         return watermark(self.tables) - 1
 
 
-def _writers(packed: list[int]) -> tuple[Writer, ...]:
-    return tuple(Writer(*unpack_actor(actor)) for actor in packed)
+def _writers(packed: list[int], later: dict[int, int] = _NO_TIMES) -> tuple[Writer, ...]:
+    actors = [unpack_actor(actor) for actor in packed]
+    return tuple(Writer(step, grade, later.get(step, 0)) for step, grade in actors)

@@ -62,6 +62,8 @@ class Writer:
 
     step: int
     grade: Grade
+    later_ns: int = 0
+    """When it had written, if that was after the version was sealed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,8 @@ class WriterAdded:
     version: int
     step: int
     grade: Grade
+    at_ns: int = 0
+    """When it had written, 0 for when the version was sealed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ _IDLE_S = 1.0
 _SOON_S = 0.02
 _SLACK_NS = 5_000_000
 """How long it may take until a waiting reader runs; events are no older than this, if it had to wait."""
+_STALLED_NS = 500_000_000
+_STALLED = "the sensor could not run for {:.1f} s: of what was changed twice meanwhile only the last is known"
 _MOST = 4_000
 
 
@@ -93,6 +95,10 @@ class Capture:
             asked_ns = time.time_ns()
             ready, _, changed = select.select(watched, [], list(self.urgent), timeout)
             now_ns = time.time_ns()
+            waited_ns = now_ns - asked_ns
+            prompt = waited_ns < timeout * 1e9 + _SLACK_NS and self._continued_ns < asked_ns
+            if left <= 0 and (files not in ready or waited_ns > _SLACK_NS):
+                self._empty_at(now_ns if prompt and files not in ready else asked_ns)
             if processes in ready:
                 self._processes()
             if self._executions.waits:
@@ -103,10 +109,12 @@ class Capture:
             for descriptor in changed:
                 self.urgent[descriptor]()
             if left <= 0 and (files in ready or self._changes):
-                waited_ns = now_ns - asked_ns
-                waited = _SLACK_NS < waited_ns < timeout * 1e9 + _SLACK_NS and self._continued_ns < asked_ns
-                self.drain(now_ns - _SLACK_NS if waited else 0)
+                self.drain(now_ns - _SLACK_NS if prompt and waited_ns > _SLACK_NS else 0)
                 self._rest_until = time.monotonic() + REST_S
+
+    def _empty_at(self, at_ns: int) -> None:
+        """Note that the queue of files was seen to be empty."""
+        self._last_ns = max(self._last_ns, at_ns - _SLACK_NS)
 
     def _continued(self, *_: object) -> None:
         self._continued_ns = time.time_ns()
@@ -130,6 +138,8 @@ class Capture:
             )
             at_ns = time.time_ns()
             changes, self._changes = self._changes, []
+            if first and raws and at_ns - from_ns > _STALLED_NS:
+                self._lost.append(("stalled", _STALLED.format((at_ns - from_ns) / 1e9)))
             lost, self._lost = self._lost, []
             self._take(Batch(from_ns, at_ns, raws, changes, empty_ns, lost))
             first = False

@@ -4,6 +4,9 @@ The kernel joins what one process does to one file until the queue is read, and 
 order it was done. Of a file that was opened, read or written, and closed, only one order is possible. Where
 a process opened a file both for reading and for writing, it is taken to have read what was there before,
 unless it made the file.
+
+A file is looked at later than it was used. If it has been changed since, the look shows other content, and is
+taken for none.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,6 +31,8 @@ from mlamd.sensors.scan import walk
 from mlamd.sensors.signals import Deed
 
 _OPENED = OPEN | OPEN_EXEC
+_CLOCK_NS = 20_000_000
+"""Files are stamped by a clock that is up to one tick behind, 10 ms at most."""
 _LOOKED_AT = CREATE | OPEN | CLOSE_WRITE | MODIFY | ATTRIB | ACCESS
 
 
@@ -68,17 +73,24 @@ class DeedTranslator:
         if not deed.target:
             yield seen.FileRemoved(at_ns, deed.path, directory, process)
         elif deed.path:
-            stat = None if directory else self._files.stat(deed.target)
+            stat = None if directory else self._look(deed, deed.target)
             yield seen.FileMoved(at_ns, deed.path, deed.target, directory, stat, process)
         elif directory:
             for path, stat in walk(deed.target, self._skip):
                 yield seen.FileFound(at_ns, path, stat, deed.from_ns, live=True, process=process)
         else:
-            yield seen.FileArrived(at_ns, deed.target, self._files.stat(deed.target), process)
+            yield seen.FileArrived(at_ns, deed.target, self._look(deed, deed.target), process)
+
+    def _look(self, deed: Deed, path: bytes) -> FileStat | None:
+        """Look at a file; None if its content has been changed since the deed."""
+        stat = self._files.stat(path)
+        late_ns = deed.at_ns + _CLOCK_NS
+        changed = stat is not None and stat.mtime_ns > late_ns and stat.ctime_ns > late_ns
+        return None if changed else stat
 
     def _file(self, deed: Deed) -> Iterator[seen.Observation]:
         mask = deed.mask
-        stat = self._files.stat(deed.path) if mask & _LOOKED_AT else None
+        stat = self._look(deed, deed.path) if mask & _LOOKED_AT else None
         if mask & CREATE and not mask & _OPENED:
             if stat is not None and stat.links > 1:
                 yield seen.FileLinked(deed.at_ns, deed.path, stat, deed.process)

@@ -402,14 +402,16 @@ class Subscription:
         if raw.pid in self._held:
             self._held[raw.pid].append(deed)
             return
-        end = self._handed_on(raw.pid, deed.path) if mask & OPEN and mask & _THROUGH and actor.boot else None
+        end = self._handed_on(raw.pid, deed.path, mask) if mask & _THROUGH and actor.boot else None
         if end is not None:
             # A shell opens what it redirects, and then becomes the program that uses it: both are joined.
             self._after.setdefault(raw.pid, []).append((end, replace(deed, mask=mask & _THROUGH)))
+            if not mask & ~_THROUGH:
+                return
             deed = replace(deed, mask=mask & ~_THROUGH)
         self._tell(deed)
 
-    def _handed_on(self, pid: int, path: bytes) -> Change | None:
+    def _handed_on(self, pid: int, path: bytes, mask: int) -> Change | None:
         """Return the last of the programs that a process soon becomes, and which hold this file.
 
         What the programs before it had read reaches that one too, as one became the other.
@@ -420,7 +422,7 @@ class Subscription:
         ]
         if holding:
             return holding[-1]
-        return next((one for one in pending if one.held is None), None)
+        return next((one for one in pending if one.held is None), None) if mask & OPEN else None
 
     def _visible(
         self, raw: Raw, path: bytes | None, target: bytes | None

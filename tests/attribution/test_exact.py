@@ -323,3 +323,17 @@ def test_removal_after_the_close_of_a_file_that_a_child_seems_to_have_open(world
     book = world.settle()
     assert book.current("both") == 0
     assert set(book.writes()) == {("sh all.sh", "both"), ("cat a", "both")}
+
+
+def test_writers_that_wrote_one_after_the_other_before_anybody_could_look(world: World) -> None:
+    """One version, sealed when the first had written; the second is known to have written later."""
+    first, second = world.shell() / "cat a", world.shell() / "cat b"
+    stat = world.put("out", 10)
+    for job in (first, second):
+        world.see(seen.FileOpened(world.tick(), b"/w/out", stat, job.key, changed=True))
+        world.see(seen.FileModified(world.tick(), b"/w/out", job.key, stat))
+        world.see(seen.FileClosed(world.tick(), b"/w/out", wrote=True, stat=stat, process=job.key))
+        closed_ns = world.clock.now_ns()
+    book = world.settle()
+    (added,) = book.of(events.WriterAdded)
+    assert added.at_ns == closed_ns > book.version("out").at_ns

@@ -34,7 +34,7 @@ ANSWERS = [
     (["lineage", "model", "--depth", "1"], "cut off"),
     (["why", "model"], "written by  python train.py 1"),
     (["why", _ODD], "One of these 2 wrote it"),
-    (["why", "raw.csv"], "It was there before"),
+    (["why", "raw.csv"], "It was there when"),
     (["uses", "clean.csv"], "4 times"),
     (["diff", "@-2", "@-1"], "outputs: 2 differ, 0 the same"),
     (["show", "@-1"], "used       CPU 3.0 s, peak memory 4.0 MB"),

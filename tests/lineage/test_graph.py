@@ -189,3 +189,37 @@ def test_counts_of_repeated_reads(story, view):
     made = story.write(step, "b", 4)
     edges = walk(view(), view().version(made)).edges.values()
     assert [edge.count for edge in edges if edge.relation == "read"] == [100]
+
+
+def test_nothing_is_made_of_itself_or_of_what_came_later(story, view):
+    """A shell that writes a file, and opens it for another command within one look at the queue."""
+    run = story.run("sh s.sh")
+    shell = story.step(run)
+    given = story.existing("given")
+    story.read(shell, given, 1)
+    made = story.write(shell, "made", 3)
+    story.read(shell, made, 3)
+    other = story.step(run)
+    late = story.write(other, "late", 5)
+    story.read(shell, late, 3)
+    after = story.write(shell, "after", 6)
+    asked = view()
+    assert _up(asked, made) == {b"given", b"made"}
+    assert _up(asked, after) == {b"given", b"made", b"late", b"after"}
+    assert _down(asked, made) == {b"made", b"after"}
+    assert _down(asked, late) == {b"late", b"after"}
+
+
+def test_writer_that_was_added_later_brings_what_it_had_read_by_then(story, view):
+    """Two runs wrote one after the other before anybody could look: one version."""
+    first, second = story.step(story.run("cat a")), story.step(story.run("cat b"))
+    a, b, c = (story.existing(name) for name in "abc")
+    story.read(first, a, 1)
+    out = story.write(first, "out", 2)
+    story.read(second, b, 3)
+    story.add_writer(out, second, 4)
+    story.read(second, c, 5)
+    asked = view()
+    assert _up(asked, out) == {b"a", b"b", b"out"}
+    assert _down(asked, b) == {b"b", b"out"}
+    assert _down(asked, c) == {b"c"}

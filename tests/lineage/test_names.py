@@ -47,11 +47,12 @@ def test_runs_from_the_end(asked):
             resolve_run(asked, name, PLACE)
 
 
-def test_run_goes_before_a_path_only_where_a_run_is_asked_for(asked):
+def test_path_goes_before_a_run_but_for_the_last_one_where_a_run_is_asked_for(asked):
     assert resolve_run(asked, "@-1", PLACE).number == 3
     assert isinstance(resolve(asked, "@-1", PLACE), FileVersion)
     assert isinstance(resolve(asked, "cafe", PLACE), FileVersion)
-    assert resolve_run(asked, "cafe", PLACE).number == 3
+    with pytest.raises(UnknownNameError, match="no run is known to have written sub.cafe"):
+        resolve_run(asked, "cafe", PLACE)
     assert isinstance(resolve(asked, "cafe0", PLACE), Run)
 
 

@@ -224,6 +224,36 @@ def test_events_after_a_wait_are_not_dated_back(bench):
     assert bench.batches[0].from_ns > before_ns - 150_000_000
 
 
+def test_time_in_which_the_sensor_could_not_run_is_a_gap(bench):
+    bench.files(b"a")
+    bench.capture.drain()
+    time.sleep(0.6)
+    bench.files(b"b")
+    bench.capture.drain()
+    assert [[reason for reason, _ in batch.lost] for batch in bench.batches] == [[], ["stalled"]]
+    assert bench.batches[1].at_ns - bench.batches[1].from_ns > 500_000_000
+
+
+def test_loop_with_nothing_to_do_is_no_gap(bench):
+    """Also not for one who asks for all that has happened, while something happens."""
+    ask = Queue()
+
+    def asked() -> None:
+        ask.next()
+        bench.files(b"a")
+        bench.capture.drain()
+        bench.capture.stop()
+
+    bench.capture.extra[ask.descriptor] = asked
+    thread = threading.Thread(target=bench.capture.run)
+    thread.start()
+    time.sleep(1.5)
+    ask.put(1)
+    thread.join(20)
+    assert [batch.lost for batch in bench.batches] == [[]]
+    ask.close()
+
+
 def test_wall_clock():
     wall_ns = wall_clock()
     assert abs(wall_ns(time.monotonic_ns()) - time.time_ns()) < 100_000_000

@@ -172,3 +172,20 @@ def test_opens_come_before_what_is_done_through_them(bits):
         )
     if "removed" in words:
         assert words[-1] == "removed"
+
+
+@pytest.mark.parametrize("mask", [OPEN | CLOSE_NOWRITE, MODIFY | CLOSE_WRITE, RENAME])
+def test_look_at_what_was_changed_since_is_none(files, mask):
+    """The recorder stood still meanwhile: what stands there now is not what was read or written then."""
+    later_ns = 9 + 30_000_000
+    for path in (b"/w/a", b"/w/b"):
+        files.stats[path] = STAT._replace(mtime_ns=later_ns, ctime_ns=later_ns)
+    found = translate(files, mask, target=b"/w/b")
+    assert [item.stat for item in found if hasattr(item, "stat")] != []
+    assert all(item.stat is None for item in found if hasattr(item, "stat"))
+
+
+def test_date_in_the_future_is_no_later_change(files):
+    stat = files.stats[b"/w/a"] = STAT._replace(mtime_ns=1 << 60)
+    opened, _ = translate(files, OPEN | CLOSE_NOWRITE)
+    assert opened.stat == stat

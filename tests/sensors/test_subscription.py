@@ -102,6 +102,24 @@ def test_what_was_joined_around_an_exec_is_taken_apart(machine):
     assert (first, rest) == (CREATE | OPEN, MODIFY | CLOSE_WRITE)
 
 
+def test_what_was_joined_after_the_open_was_read_is_the_programs_that_holds_the_file(machine):
+    """``cat a > out`` where ``out`` is there: the shell empties it, and the kernel joins both changes."""
+    machine.run(10, 1, "sh", "all.sh")
+    machine.fork(11, 10)
+    machine.does(OPEN, 11, b"/w/out")
+    machine.batch()
+    machine.does(MODIFY | CLOSE_WRITE, 11, b"/w/out")
+    machine.opens_program(11, b"cat")
+    held = ((HeldFile(b"/w/out", reads=False, writes=True),), ())
+    machine.exec(11, "cat", "a", held=held)
+    machine.does(READ, 11, b"/w/a")
+    assert [word for word in words(machine.batch()) if "holds" not in word] == [
+        "11 is cat a",
+        "11: /w/out",
+        "11: /w/a",
+    ]
+
+
 def test_deed_of_a_program_that_has_long_begun_is_not_taken_apart(machine):
     machine.run(10, 1, "cat")
     machine.does(WROTE, 10, b"/w/a")
