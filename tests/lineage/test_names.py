@@ -51,7 +51,7 @@ def test_path_goes_before_a_run_but_for_the_last_one_where_a_run_is_asked_for(as
     assert resolve_run(asked, "@-1", PLACE).number == 3
     assert isinstance(resolve(asked, "@-1", PLACE), FileVersion)
     assert isinstance(resolve(asked, "cafe", PLACE), FileVersion)
-    with pytest.raises(UnknownNameError, match="no run is known to have written sub.cafe"):
+    with pytest.raises(UnknownNameError, match="no run is known to have written sub"):
         resolve_run(asked, "cafe", PLACE)
     assert isinstance(resolve(asked, "cafe0", PLACE), Run)
 
