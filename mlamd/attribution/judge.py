@@ -43,6 +43,8 @@ class Judge:
         self.pipes = Pipes(emit)
         self.maybe_appended: set[int] = set()
         """Versions of which the previous content may be the beginning, still to be found out."""
+        self._waiting: dict[bytes, Access] = {}
+        """Closes of files that somebody else, who is not known to have ended, had open for writing."""
         self._judges: dict[str, Callable[[Access], None]] = {
             "bind": self._bind,
             "read": self._read,
@@ -208,7 +210,13 @@ class Judge:
             return
         if access.process is not None and self._is_being_written(state):
             state.hands = _joined(state.hands, self._hands(access))
+            self._waiting[access.path] = access
             return
+        self._seal_write(state, access, self._hands(access))
+
+    def _seal_write(self, state: PathState, access: Access, actors: Actors) -> None:
+        """Make a version of what was written, by these and by those whose closes waited for this one."""
+        self._waiting.pop(access.path, None)
         opened = access.opened
         self._note_content_before(state, access)
         derived = self._in_place(state, opened, access)
@@ -216,7 +224,7 @@ class Judge:
         if derived and access.process is None and opened is not None and read_too:
             found = tuple(self._actors(access))
             self._note_reads(found, opened.bound or state.version, state, access)
-        actors, state.hands = _joined(state.hands, self._hands(access)), ()
+        actors, state.hands = _joined(state.hands, actors), ()
         before = state.version
         version = self.versions.seal(
             state, access.to_ns, access.stat, Origin.WRITTEN, actors, derived=derived
@@ -301,6 +309,7 @@ class Judge:
 
     def _remove(self, access: Access) -> None:
         if access.is_directory:
+            self._finish_below(access.path, access)
             for state in self.versions.below(access.path):
                 self.versions.remove(state, access.to_ns, self._steps(access, count_unseen=False))
             return
@@ -311,6 +320,7 @@ class Judge:
 
     def _move(self, access: Access) -> None:
         if access.is_directory:
+            self._finish_below(access.source, access)
             for state in self.versions.below(access.source):
                 target = access.path + state.path[len(access.source) :]
                 self._move_one(state, target, access, None)
@@ -327,14 +337,21 @@ class Judge:
 
         Of that other one we may only not have heard yet that it has ended.
         """
-        if state is None or not state.hands:
+        if state is None or state.path not in self._waiting or not state.hands:
             return
-        actors, state.hands = state.hands, ()
+        close = self._waiting[state.path]
+        close.stat, close.to_ns = stat, access.to_ns
+        actors: Actors = ()
         for opened in state.opens:
             if opened.borrowed and opened.changed:
                 actors = _joined(actors, self._writers(opened))
         state.opens = [opened for opened in state.opens if not opened.borrowed]
-        self.versions.seal(state, access.to_ns, stat, Origin.WRITTEN, actors)
+        self._seal_write(state, close, actors)
+
+    def _finish_below(self, directory: bytes, access: Access) -> None:
+        prefix = directory + b"/"
+        for path in [path for path in self._waiting if path.startswith(prefix)]:
+            self._finish_write(self.versions.peek(path), access, None)
 
     def _moved_unknown(self, access: Access) -> None:
         """Give a history to a file without one, if its new name had stood for something known.

@@ -173,7 +173,7 @@ class Versions:
         target.stat, target.sealed_ns = stat, source.sealed_ns
         target.writers = source.writers or actors
         target.fresh = source.fresh and not replaced
-        target.modified, target.opens = source.modified, source.opens
+        target.modified, target.opens, target.hands = source.modified, source.opens, ()
         self._stands(target, version, stat)
         source.last = 0 if temporary else version
         source.version, source.stat, source.opens = 0, None, []
@@ -216,7 +216,7 @@ class Versions:
     def forget_opens(self) -> None:
         """Expect no closes any more: they may be among what was lost."""
         for state in self._paths.values():
-            state.opens = []
+            state.opens, state.hands = [], ()
             state.stray_ns = 0
 
     def forget(self) -> None:

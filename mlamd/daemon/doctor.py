@@ -212,7 +212,9 @@ def check_gaps(workspace: Workspace) -> Iterator[Finding]:
     for reason, gaps in sorted(by_reason.items()):
         times = sum(gap.count for gap in gaps)
         what = f"{reason}, {times} times in the last 24 hours; the last: {gaps[-1].detail or reason}"
-        state_: State = "note" if reason in {"not-running", "unattributed", "unreadable"} else "problem"
+        state_: State = (
+            "note" if reason in {"not-running", "unattributed", "unreadable", "late"} else "problem"
+        )
         yield Finding("gaps", state_, what, _ADVICE.get(reason, ""))
 
 

@@ -237,6 +237,7 @@ class Sensor:
             "directories": len(directories),
             "pid": os.getpid(),
         }
+        self._capture.drain()
         # The welcome says that everything from now on is told: nothing may be drained and dropped after it.
         client.outbox.put(frames.frame(welcome))
         client.subscription = subscription

@@ -85,6 +85,10 @@ def _bound_through(flow: Flow, bound: Bound) -> Bound:
     return min(bound, (flow.at_ns, FOREVER)) if flow.via is Via.START and flow.at_ns else bound
 
 
+def _wrote(step: int, version: FileVersion) -> bool:
+    return any(writer.step == step for writer in version.writers)
+
+
 def _written_ns(version: FileVersion, step: int) -> int:
     """Return when a step had written a version."""
     later_ns = next((writer.later_ns for writer in version.writers if writer.step == step), 0)
@@ -124,7 +128,7 @@ class _Up(_Walk):
 
     def visit_step(self, number: int, bound: Bound, level: int) -> None:
         for reading in self.view.reads(number):
-            if reading.at_ns <= bound[0] and self._is_older(reading.version, bound):
+            if reading.at_ns <= bound[0] and self._is_older(reading.version, number, bound):
                 self.graph.add(
                     Edge(
                         ("file", reading.version),
@@ -140,9 +144,12 @@ class _Up(_Walk):
             self.started(flow)
             self.enter(flow.source, _bound_through(flow, bound), level)
 
-    def _is_older(self, number: int, bound: Bound) -> bool:
-        """Say whether a version had been sealed by then: nothing is made of what did not exist yet."""
-        return number != bound[1] and (self.view.version(number).sealed_ns, number) < bound
+    def _is_older(self, number: int, step: int, bound: Bound) -> bool:
+        """Say whether a version had been sealed by then: nothing is made of itself, or of what came later."""
+        version = self.view.version(number)
+        if version.sealed_ns == bound[0] and _wrote(step, version):
+            return number < bound[1]
+        return number != bound[1] and version.sealed_ns <= bound[0]
 
 
 class _Down(_Walk):
@@ -157,8 +164,7 @@ class _Down(_Walk):
             self.graph.add(
                 Edge(("file", number), ("step", step), "read", reading.grade, reading.at_ns, reading.count)
             )
-            bound = max((reading.at_ns, 0), (self.graph.files[number].sealed_ns, number))
-            self.enter(step, bound, level + 1)
+            self.enter(step, (max(reading.at_ns, self.graph.files[number].sealed_ns), number), level + 1)
         for following in self._followers(number):
             if level >= self.depth:
                 self.graph.cut = True
@@ -195,7 +201,7 @@ class _Down(_Walk):
     def visit_step(self, number: int, bound: Bound, level: int) -> None:
         for written in self.view.writes(number):
             version = self.view.version(written)
-            if written == bound[1] or (_written_ns(version, number), written) <= bound:
+            if not self._is_younger(version, number, bound):
                 continue
             grade = next(
                 (writer.grade for writer in version.writers if writer.step == number), Grade.INFERRED
@@ -207,6 +213,14 @@ class _Down(_Walk):
                 continue
             self.started(flow)
             self.enter(flow.target, max(bound, (flow.at_ns, 0)), level)
+
+    def _is_younger(self, version: FileVersion, step: int, bound: Bound) -> bool:
+        """Say whether a version can be made of the one that was read: the reverse of ``_Up._is_older``."""
+        at_ns = _written_ns(version, step)
+        origin = self.graph.files.get(bound[1])
+        if origin is not None and at_ns == origin.sealed_ns == bound[0] and _wrote(step, origin):
+            return version.number > bound[1]
+        return version.number != bound[1] and at_ns >= bound[0]
 
 
 def _weakest(version: FileVersion) -> Grade:

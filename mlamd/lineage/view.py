@@ -21,8 +21,8 @@ from mlamd.model.derived import (
 )
 from mlamd.model.evidence import Grade, Origin, Via
 
-EXPERIMENTS = frozenset({"job", "notebook"})
 _NO_TIMES: dict[int, int] = {}
+EXPERIMENTS = frozenset({"job", "notebook"})
 """The kinds of runs that are listed unless all are asked for."""
 
 

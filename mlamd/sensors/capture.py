@@ -74,6 +74,9 @@ class Capture:
         self._rest_until = 0.0
         self._continued_ns = 0
         """When this process was last continued after a stop: what it waited for may have come long before."""
+        self._returned_ns = 0
+        self._stood_ns = 0
+        """The longest time since the last batch in which this loop should have run and did not."""
         self._stopping = False
 
     def stop(self) -> None:
@@ -84,6 +87,7 @@ class Capture:
         """Read until stopped."""
         with suppress(ValueError):  # only the main thread hears of signals
             signal.signal(signal.SIGCONT, self._continued)
+        self._returned_ns = time.monotonic_ns()
         files, processes = self._group.descriptor, self._connector.descriptor
         while not self._stopping:
             left = self._rest_until - time.monotonic()
@@ -92,13 +96,16 @@ class Capture:
             timeout = (
                 left if left > 0 else (0.0 if pending else _SOON_S if self._executions.waits else _IDLE_S)
             )
-            asked_ns = time.time_ns()
+            asked_ns, began_ns = time.time_ns(), time.monotonic_ns()
             ready, _, changed = select.select(watched, [], list(self.urgent), timeout)
             now_ns = time.time_ns()
             waited_ns = now_ns - asked_ns
             prompt = waited_ns < timeout * 1e9 + _SLACK_NS and self._continued_ns < asked_ns
-            if left <= 0 and (files not in ready or waited_ns > _SLACK_NS):
-                self._empty_at(now_ns if prompt and files not in ready else asked_ns)
+            if left <= 0 and files not in ready and self._continued_ns < asked_ns:
+                self._empty_at(min(now_ns, asked_ns + round(timeout * 1e9)))
+            elif left <= 0 and waited_ns > _SLACK_NS:
+                self._empty_at(asked_ns)
+            self._note_pace(began_ns, timeout if self._continued_ns < asked_ns else 0)
             if processes in ready:
                 self._processes()
             if self._executions.waits:
@@ -111,6 +118,17 @@ class Capture:
             if left <= 0 and (files in ready or self._changes):
                 self.drain(now_ns - _SLACK_NS if prompt and waited_ns > _SLACK_NS else 0)
                 self._rest_until = time.monotonic() + REST_S
+
+    def _note_pace(self, began_ns: int, timeout: float) -> None:
+        """Note how long this loop has not waited for events, or waited longer than it wanted.
+
+        ``began_ns`` is when it began to wait; ``timeout`` is 0 if it was stopped meanwhile. The time is
+        monotonic: that a machine is suspended is no fault.
+        """
+        now_ns = time.monotonic_ns()
+        over_ns = max(0, now_ns - began_ns - round(timeout * 1e9))
+        self._stood_ns = max(self._stood_ns, began_ns - self._returned_ns + over_ns)
+        self._returned_ns = now_ns
 
     def _empty_at(self, at_ns: int) -> None:
         """Note that the queue of files was seen to be empty."""
@@ -138,8 +156,9 @@ class Capture:
             )
             at_ns = time.time_ns()
             changes, self._changes = self._changes, []
-            if first and raws and at_ns - from_ns > _STALLED_NS:
-                self._lost.append(("stalled", _STALLED.format((at_ns - from_ns) / 1e9)))
+            if first and raws and self._stood_ns > _STALLED_NS:
+                self._lost.append(("stalled", _STALLED.format(self._stood_ns / 1e9)))
+            self._stood_ns = 0
             lost, self._lost = self._lost, []
             self._take(Batch(from_ns, at_ns, raws, changes, empty_ns, lost))
             first = False

@@ -5,8 +5,8 @@ order it was done. Of a file that was opened, read or written, and closed, only 
 a process opened a file both for reading and for writing, it is taken to have read what was there before,
 unless it made the file.
 
-A file is looked at later than it was used. If it has been changed since, the look shows other content, and is
-taken for none.
+A file is looked at later than it was used. If it was changed again by then, its content from before is not
+known: that is told as a loss.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,7 +32,9 @@ from mlamd.sensors.signals import Deed
 
 _OPENED = OPEN | OPEN_EXEC
 _CLOCK_NS = 20_000_000
-"""Files are stamped by a clock that is up to one tick behind, 10 ms at most."""
+"""Two changes that are no further apart count as one."""
+_MOST_TOLD = 10_000
+_LATE = "it was changed again before it could be looked at: its content from before is not known"
 _LOOKED_AT = CREATE | OPEN | CLOSE_WRITE | MODIFY | ATTRIB | ACCESS
 
 
@@ -50,6 +52,8 @@ class DeedTranslator:
         self._wanted = wanted
         self._source_of = source_of
         self._skip = skip
+        self._told: dict[bytes, int] = {}
+        """Until when it was told that a file was looked at too late."""
 
     def translate(self, deed: Deed) -> Iterator[seen.Observation]:
         """Yield the observations that a deed amounts to."""
@@ -73,24 +77,30 @@ class DeedTranslator:
         if not deed.target:
             yield seen.FileRemoved(at_ns, deed.path, directory, process)
         elif deed.path:
-            stat = None if directory else self._look(deed, deed.target)
+            stat = None if directory else self._files.stat(deed.target)
             yield seen.FileMoved(at_ns, deed.path, deed.target, directory, stat, process)
         elif directory:
             for path, stat in walk(deed.target, self._skip):
                 yield seen.FileFound(at_ns, path, stat, deed.from_ns, live=True, process=process)
         else:
-            yield seen.FileArrived(at_ns, deed.target, self._look(deed, deed.target), process)
+            yield seen.FileArrived(at_ns, deed.target, self._files.stat(deed.target), process)
 
-    def _look(self, deed: Deed, path: bytes) -> FileStat | None:
-        """Look at a file; None if its content has been changed since the deed."""
-        stat = self._files.stat(path)
+    def _late(self, deed: Deed, stat: FileStat) -> Iterator[seen.Observation]:
+        """Tell if a file that was closed had been changed again before we looked; once for all until then."""
         late_ns = deed.at_ns + _CLOCK_NS
-        changed = stat is not None and stat.mtime_ns > late_ns and stat.ctime_ns > late_ns
-        return None if changed else stat
+        if stat.mtime_ns <= late_ns or stat.ctime_ns <= late_ns or deed.at_ns <= self._told.get(deed.path, 0):
+            return
+        until_ns = min(stat.mtime_ns, stat.ctime_ns)
+        if len(self._told) >= _MOST_TOLD:
+            self._told.clear()
+        self._told[deed.path] = until_ns
+        yield seen.Lost(until_ns, deed.from_ns, deed.path, "late", _LATE)
 
     def _file(self, deed: Deed) -> Iterator[seen.Observation]:
         mask = deed.mask
-        stat = self._look(deed, deed.path) if mask & _LOOKED_AT else None
+        stat = self._files.stat(deed.path) if mask & _LOOKED_AT else None
+        if mask & CLOSE_WRITE and stat is not None:
+            yield from self._late(deed, stat)
         if mask & CREATE and not mask & _OPENED:
             if stat is not None and stat.links > 1:
                 yield seen.FileLinked(deed.at_ns, deed.path, stat, deed.process)

@@ -337,3 +337,35 @@ def test_writers_that_wrote_one_after_the_other_before_anybody_could_look(world:
     book = world.settle()
     (added,) = book.of(events.WriterAdded)
     assert added.at_ns == closed_ns > book.version("out").at_ns
+
+
+def test_rename_of_the_directory_of_a_file_that_a_child_seems_to_have_open(world: World) -> None:
+    script = world.shell() / "sh all.sh"
+    world.opens("d/both", by=script, mode="w")
+    child = script / "cat a"
+    child.holds(files=[HeldFile(b"/w/d/both", reads=False, writes=True)])
+    world.modifies("d/both", 10, by=child)
+    world.closes("d/both", by=script, wrote=True)
+    world.moves("d", "e", by=script)
+    child.exit()
+    book = world.settle()
+    assert book.current("d/both") == 0
+    sealed = book.version("e/both")
+    assert {book._labels[step] for step, _ in sealed.writers} == {"sh all.sh", "cat a"}
+
+
+def test_who_had_closed_what_another_file_then_replaced_wrote_nothing_of_that(world: World) -> None:
+    script = world.shell() / "sh all.sh"
+    world.opens("both", by=script, mode="w")
+    child = script / "cat a"
+    child.holds(files=[HeldFile(b"/w/both", reads=False, writes=True)])
+    world.modifies("both", 10, by=child)
+    world.closes("both", by=script, wrote=True)
+    world.put("new", 20)
+    world.finds("new")
+    world.moves("new", "both", by=script)
+    child.exit()
+    other = world.shell() / "python other.py"
+    world.writes("both", by=other)
+    book = world.settle()
+    assert {book._labels[step] for step, _ in book.version("both").writers} == {"python other.py"}

@@ -223,3 +223,24 @@ def test_writer_that_was_added_later_brings_what_it_had_read_by_then(story, view
     assert _up(asked, out) == {b"a", b"b", b"out"}
     assert _down(asked, b) == {b"b", b"out"}
     assert _down(asked, c) == {b"c"}
+
+
+def test_what_was_made_and_read_while_the_output_was_open(story, view):
+    """Within one look at the queue, an output that was opened first is sealed first, at the same time."""
+    run = story.run("python p.py")
+    opener, helper = story.step(run), story.step(run)
+    out = story.write(opener, "out", 4)
+    made = story.write(helper, "made", 4)
+    story.read(opener, made, 3)
+    asked = view()
+    assert _up(asked, out) == {b"out", b"made"}
+    assert _down(asked, made) == {b"made", b"out"}
+
+
+def test_version_that_a_later_writer_had_read_is_not_made_of_itself(story, view):
+    first, second = story.step(story.run("cat a")), story.step(story.run("cat b"))
+    out = story.write(first, "out", 2)
+    story.read(second, out, 3)
+    story.add_writer(out, second, 4)
+    graph = walk(view(), view().version(out), down=True)
+    assert ("step", second, "wrote", "file", out) not in _relations(graph)

@@ -225,13 +225,30 @@ def test_events_after_a_wait_are_not_dated_back(bench):
 
 
 def test_time_in_which_the_sensor_could_not_run_is_a_gap(bench):
-    bench.files(b"a")
-    bench.capture.drain()
-    time.sleep(0.6)
+    slow = Queue()
+
+    def stand() -> None:
+        slow.next()
+        bench.files(b"a")
+        time.sleep(0.7)
+
+    bench.capture.extra[slow.descriptor] = stand
+    thread = threading.Thread(target=bench.capture.run)
+    thread.start()
+    slow.put(1)
+    deadline = time.monotonic() + 20
+    while not bench.batches and time.monotonic() < deadline:
+        time.sleep(0.005)
     bench.files(b"b")
-    bench.capture.drain()
-    assert [[reason for reason, _ in batch.lost] for batch in bench.batches] == [[], ["stalled"]]
-    assert bench.batches[1].at_ns - bench.batches[1].from_ns > 500_000_000
+    while len(bench.batches) < 2 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    bench.capture.stop()
+    bench.files(b"c")
+    thread.join(20)
+    reasons = [[reason for reason, _ in batch.lost] for batch in bench.batches]
+    assert reasons[:2] == [["stalled"], []]
+    assert bench.batches[0].at_ns - bench.batches[0].from_ns > 600_000_000
+    slow.close()
 
 
 def test_loop_with_nothing_to_do_is_no_gap(bench):
