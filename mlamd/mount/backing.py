@@ -1,0 +1,504 @@
+"""The directory below the mount, reached by descriptor: what each request of the kernel means for it.
+
+Knows nothing of FUSE. Every method takes the numbers that the kernel knows nodes by, and raises ``OSError``
+where the same call on the plain directory would fail. Sources: fuse(4), Documentation/filesystems/fuse.rst.
+"""
+
+import ctypes
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from os import stat_result
+from typing import NamedTuple
+
+from mlamd.mount.nodes import Node, Nodes
+
+STORE = b".mlamd"
+_OUR_FLAGS = ~(os.O_CREAT | os.O_EXCL | os.O_NOCTTY | os.O_APPEND | os.O_DIRECT | os.O_ASYNC)
+"""Appending is left to the kernel, which knows the size; so is the direct way past its cache."""
+_EXEC = 0x20
+"""``__FMODE_EXEC``: the file is opened to be executed (include/linux/fs.h)."""
+_EXCHANGE = 2
+_MOST_PATH = 4096 - 40
+
+
+class Caller(NamedTuple):
+    """Who asks."""
+
+    uid: int
+    gid: int
+
+
+class Handle:
+    """A file that somebody has open."""
+
+    __slots__ = ("changed", "descriptor", "flags", "node")
+
+    def __init__(self, node: Node, descriptor: int, flags: int) -> None:
+        self.node = node
+        self.descriptor = descriptor
+        self.flags = flags
+        self.changed = False
+
+
+class Changes(NamedTuple):
+    """What ``set_attributes`` shall change; None for what shall stay."""
+
+    mode: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+    size: int | None = None
+    atime_ns: int | None = None
+    mtime_ns: int | None = None
+
+
+class Backing:
+    """The files below ``descriptor``, a directory that was opened before anything was mounted over it.
+
+    ``store_link`` is what ``.mlamd`` points to for those who come through the mount. For one thread.
+    """
+
+    def __init__(self, descriptor: int, store_link: bytes = b"") -> None:
+        self.descriptor = descriptor
+        status = os.stat(descriptor)
+        self.nodes = Nodes(status.st_dev, (status.st_dev, status.st_ino))
+        self._root = status.st_dev, status.st_ino
+        self._place = b"/proc/self/fd/%d/" % descriptor
+        self._store_link = store_link
+        self._us = os.geteuid()
+        self._handles: dict[int, Handle] = {}
+        self._listings: dict[int, tuple[Node, list[bytes]]] = {}
+        self._next = 0
+        self._far = -1
+        """A descriptor of what was last reached over a path that is too long to be prefixed."""
+        self._c = ctypes.CDLL(None, use_errno=True)
+
+    # --- finding -----------------------------------------------------------------------------
+
+    def _path(self, node: Node) -> bytes:
+        """Return a path below the root; raises ``OSError`` for what has none."""
+        path = self.nodes.path(node)
+        if path is None:
+            raise OSError(errno.ENOENT, "it was removed")
+        return path
+
+    def _child(self, parent: Node, name: bytes) -> bytes:
+        above = self._path(parent)
+        return name if above == b"." else above + b"/" + name
+
+    def _new_child(self, parent: Node, name: bytes) -> bytes:
+        """Return the path of a name that is to be changed."""
+        if name == STORE and parent is self.nodes.root and self._store_link:
+            raise OSError(errno.EBUSY, "the store of a workspace that is recorded")
+        return self._child(parent, name)
+
+    def _stat(self, path: bytes) -> stat_result:
+        return os.stat(path, dir_fd=self.descriptor, follow_symlinks=False)
+
+    def lookup(self, number: int, name: bytes) -> tuple[Node, stat_result]:
+        """Find a name in a directory; the kernel will remember the node once more."""
+        parent = self.nodes[number]
+        status = self._stat(self._child(parent, name))
+        node = self.nodes.found(parent, name, status)
+        node.lookups += 1
+        if name == STORE and parent is self.nodes.root and self._store_link:
+            status = self._as_link(status)
+        return node, status
+
+    def _as_link(self, status: stat_result) -> stat_result:
+        return _but(status, {0: stat.S_IFLNK | 0o777, 6: len(self._store_link)})
+
+    def _made(self, parent: Node, name: bytes, path: bytes, caller: Caller) -> tuple[Node, stat_result]:
+        """Return what was just made, as its maker's."""
+        status = self._stat(path)
+        if self._us == 0 and (caller.uid != status.st_uid or caller.gid != status.st_gid):
+            status = self._given(path, status, parent, caller)
+        node = self.nodes.found(parent, name, status)
+        node.lookups += 1
+        return node, status
+
+    def _given(self, path: bytes, status: stat_result, parent: Node, caller: Caller) -> stat_result:
+        """Give a file that root has made to whom it was made for (chown(2) clears the special bits)."""
+        above = os.stat(self._path(parent), dir_fd=self.descriptor)
+        gid = status.st_gid if above.st_mode & stat.S_ISGID else caller.gid
+        os.chown(path, caller.uid, gid, dir_fd=self.descriptor, follow_symlinks=False)
+        if status.st_mode & (stat.S_ISUID | stat.S_ISGID) and not stat.S_ISLNK(status.st_mode):
+            os.chmod(path, stat.S_IMODE(status.st_mode), dir_fd=self.descriptor)
+        return self._stat(path)
+
+    def forget(self, number: int, lookups: int) -> None:
+        """Note that the kernel has forgotten a node."""
+        self.nodes.forget(number, lookups)
+
+    # --- attributes --------------------------------------------------------------------------
+
+    def attributes(self, number: int) -> stat_result:
+        """Return the attributes of a node."""
+        node = self.nodes[number]
+        if node.descriptors:
+            return os.fstat(node.descriptors[-1])
+        path = self.nodes.path(node)
+        if path is None:
+            return os.fstat(self._last(node))
+        status = self._stat(path)
+        if path == STORE and self._store_link:
+            return self._as_link(status)
+        return status
+
+    def _last(self, node: Node) -> int:
+        """Return a descriptor of what has no name any more."""
+        if node.descriptors:
+            return node.descriptors[-1]
+        if node.kept >= 0:
+            return node.kept
+        raise OSError(errno.ENOENT, "it was removed")
+
+    def _way(self, node: Node) -> bytes:
+        """Return an absolute path to a node; to what has no name, through a descriptor."""
+        path = self.nodes.path(node)
+        if path is None:
+            return b"/proc/self/fd/%d" % self._last(node)
+        if len(path) < _MOST_PATH:
+            return self._place + path
+        far = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.descriptor)
+        _let_go(self._far)
+        self._far = far
+        return b"/proc/self/fd/%d" % far
+
+    def _leads(self, node: Node) -> bool:
+        """Say whether ``_way`` is a link to the node: through a descriptor."""
+        path = self.nodes.path(node)
+        return path is None or len(path) >= _MOST_PATH
+
+    def set_attributes(self, number: int, changes: Changes, handle: int | None) -> stat_result:
+        """Change attributes, and return all of them."""
+        node = self.nodes[number]
+        way, follows = self._way(node), self._leads(node)
+        if changes.size is not None:
+            held = None if handle is None else self._handles.get(handle)
+            if held is None:
+                os.truncate(way, changes.size)
+            else:
+                os.ftruncate(held.descriptor, changes.size)
+                held.changed = True
+        if (
+            changes.uid is not None
+            or changes.gid is not None
+            or not any(change is not None for change in changes)
+        ):
+            os.chown(way, _or_same(changes.uid), _or_same(changes.gid), follow_symlinks=follows)
+        if changes.mode is not None:
+            os.chmod(way, stat.S_IMODE(changes.mode))
+        if changes.atime_ns is not None or changes.mtime_ns is not None:
+            times = _times(changes, lambda: self.attributes(number))
+            os.utime(way, ns=times, follow_symlinks=follows)
+        return self.attributes(number)
+
+    def read_link(self, number: int) -> bytes:
+        """Return the target of a symbolic link."""
+        path = self._path(self.nodes[number])
+        if path == STORE and self._store_link:
+            return self._store_link
+        return os.readlink(path, dir_fd=self.descriptor)
+
+    # --- names -------------------------------------------------------------------------------
+
+    def make_node(
+        self, number: int, name: bytes, mode: int, device: int, caller: Caller
+    ) -> tuple[Node, stat_result]:
+        """Make a file, a FIFO, a socket or a device."""
+        parent = self.nodes[number]
+        path = self._new_child(parent, name)
+        os.mknod(path, mode, device, dir_fd=self.descriptor)
+        return self._made(parent, name, path, caller)
+
+    def make_directory(self, number: int, name: bytes, mode: int, caller: Caller) -> tuple[Node, stat_result]:
+        """Make a directory."""
+        parent = self.nodes[number]
+        path = self._new_child(parent, name)
+        os.mkdir(path, stat.S_IMODE(mode), dir_fd=self.descriptor)
+        return self._made(parent, name, path, caller)
+
+    def make_link(self, number: int, name: bytes, target: bytes, caller: Caller) -> tuple[Node, stat_result]:
+        """Make a symbolic link."""
+        parent = self.nodes[number]
+        path = self._new_child(parent, name)
+        os.symlink(target, path, dir_fd=self.descriptor)
+        return self._made(parent, name, path, caller)
+
+    def link(self, number: int, directory: int, name: bytes) -> tuple[Node, stat_result]:
+        """Give a file a further name."""
+        node, parent = self.nodes[number], self.nodes[directory]
+        path = self._new_child(parent, name)
+        follows = self._leads(node)
+        os.link(self._way(node), path, dst_dir_fd=self.descriptor, follow_symlinks=follows)
+        status = self._stat(path)
+        found = self.nodes.found(parent, name, status)
+        found.lookups += 1
+        return found, status
+
+    def remove(self, number: int, name: bytes) -> stat_result:
+        """Remove a name of a file; return what it was."""
+        return self._removed(number, name, os.unlink)
+
+    def remove_directory(self, number: int, name: bytes) -> stat_result:
+        """Remove an empty directory; return what it was."""
+        return self._removed(number, name, os.rmdir)
+
+    def _removed(self, number: int, name: bytes, remove: Callable[..., None]) -> stat_result:
+        parent = self.nodes[number]
+        path = self._new_child(parent, name)
+        status = self._stat(path)
+        node = self.nodes.of(status)
+        keep = self._keep(node, path, status)
+        try:
+            remove(path, dir_fd=self.descriptor)
+        except BaseException:
+            _let_go(keep)
+            raise
+        self._unnamed(node, parent, name, keep)
+        return status
+
+    def _keep(self, node: Node | None, path: bytes, status: stat_result) -> int:
+        """Open what is about to lose its last name: somebody may have it open, or stand in it; else -1."""
+        if node is None or node.kept >= 0 or (status.st_nlink > 1 and not node.directory):
+            return -1
+        return os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.descriptor)
+
+    def _unnamed(self, node: Node | None, parent: Node, name: bytes, keep: int) -> None:
+        if node is None:
+            return
+        self.nodes.unnamed(node, parent, name)
+        if keep >= 0:
+            node.kept = keep
+
+    def rename(
+        self, number: int, name: bytes, new_number: int, new_name: bytes, flags: int
+    ) -> tuple[stat_result, stat_result | None]:
+        """Rename; return what was renamed, and what stood at the new name (renameat2(2))."""
+        parent, new_parent = self.nodes[number], self.nodes[new_number]
+        path, new_path = self._new_child(parent, name), self._new_child(new_parent, new_name)
+        status = self._stat(path)
+        over: stat_result | None = None
+        with suppress(FileNotFoundError, NotADirectoryError):
+            over = self._stat(new_path)
+        replaced = None if over is None else self.nodes.of(over)
+        keep = -1
+        if over is not None and not flags:
+            keep = self._keep(replaced, new_path, over)
+        try:
+            self._rename(path, new_path, flags)
+        except BaseException:
+            _let_go(keep)
+            raise
+        if over is not None and (over.st_dev, over.st_ino) == (status.st_dev, status.st_ino):
+            _let_go(keep)
+            return status, over  # two names of one file: rename(2) does nothing
+        node = self.nodes.of(status)
+        if flags & _EXCHANGE:
+            if replaced is not None:
+                self.nodes.moved(replaced, (new_parent, new_name), (parent, name))
+        else:
+            self._unnamed(replaced, new_parent, new_name, keep)
+        if node is not None:
+            self.nodes.moved(node, (parent, name), (new_parent, new_name))
+        return status, over
+
+    def _rename(self, path: bytes, new_path: bytes, flags: int) -> None:
+        root = self.descriptor
+        if not flags:
+            os.rename(path, new_path, src_dir_fd=root, dst_dir_fd=root)
+        elif self._c.renameat2(root, path, root, new_path, ctypes.c_uint(flags)) < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
+    # --- open files --------------------------------------------------------------------------
+
+    def _opened(self, node: Node, path: bytes, flags: int, mode: int = 0, wanted: int = 0) -> int:
+        """Open, and return the number of the handle.
+
+        The kernel's cache reads where a user only writes, so that we need to read too, if we may.
+        """
+        if flags & os.O_ACCMODE == os.O_WRONLY:
+            try:
+                descriptor = os.open(path, flags & ~os.O_ACCMODE | os.O_RDWR, mode, dir_fd=self.descriptor)
+            except PermissionError:
+                descriptor = os.open(path, flags, mode, dir_fd=self.descriptor)
+        else:
+            descriptor = os.open(path, flags, mode, dir_fd=self.descriptor)
+        return self._kept(node, descriptor, wanted or flags)
+
+    def _kept(self, node: Node, descriptor: int, flags: int) -> int:
+        self._next += 1
+        self._handles[self._next] = Handle(node, descriptor, flags)
+        node.descriptors.append(descriptor)
+        return self._next
+
+    def open(self, number: int, flags: int) -> int:
+        """Open a file; return a handle."""
+        node = self.nodes[number]
+        ours = flags & _OUR_FLAGS & ~_EXEC | os.O_CLOEXEC | os.O_NOFOLLOW
+        path = self.nodes.path(node)
+        if path is None:
+            path, ours = self._way(node), ours & ~os.O_NOFOLLOW
+        handle = self._opened(node, path, ours, wanted=flags)
+        if flags & os.O_TRUNC:
+            self._handles[handle].changed = True
+        return handle
+
+    def create(
+        self, number: int, name: bytes, mode: int, flags: int, caller: Caller
+    ) -> tuple[int, Node, stat_result]:
+        """Make and open a file."""
+        parent = self.nodes[number]
+        path = self._new_child(parent, name)
+        ours = flags & _OUR_FLAGS & ~_EXEC | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | flags & os.O_EXCL
+        if ours & os.O_ACCMODE == os.O_WRONLY:
+            ours = ours & ~os.O_ACCMODE | os.O_RDWR
+        descriptor = os.open(path, ours, stat.S_IMODE(mode), dir_fd=self.descriptor)
+        try:
+            node, status = self._made(parent, name, path, caller)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        handle = self._kept(node, descriptor, flags)
+        self._handles[handle].changed = True
+        return handle, node, status
+
+    def handle(self, handle: int) -> Handle:
+        """Return what is known of a handle."""
+        return self._handles[handle]
+
+    def read(self, handle: int, offset: int, size: int) -> bytes:
+        """Read from an open file."""
+        return os.pread(self._handles[handle].descriptor, size, offset)
+
+    def write(self, handle: int, offset: int, data: bytes) -> int:
+        """Write to an open file; return how many bytes were written."""
+        held = self._handles[handle]
+        held.changed = True
+        return os.pwrite(held.descriptor, data, offset)
+
+    def sync(self, handle: int, *, data_only: bool) -> None:
+        """Write an open file to the disk."""
+        (os.fdatasync if data_only else os.fsync)(self._handles[handle].descriptor)
+
+    def release(self, handle: int) -> None:
+        """Close a file that nobody has open through this handle any more."""
+        held = self._handles.pop(handle)
+        node = held.node
+        node.descriptors.remove(held.descriptor)
+        os.close(held.descriptor)
+        if node.lookups <= 0 and not node.descriptors:
+            self.nodes.drop(node)
+
+    # --- directories -------------------------------------------------------------------------
+
+    def open_directory(self, number: int) -> int:
+        """Take down the names in a directory; return a handle."""
+        node = self.nodes[number]
+        path = self.nodes.path(node)
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        if path is None:
+            descriptor = os.open(self._way(node), flags)
+        else:
+            descriptor = os.open(path, flags | os.O_NOFOLLOW, dir_fd=self.descriptor)
+        self._listings[self._next + 1] = node, []
+        return self._kept(node, descriptor, flags)
+
+    def entries(self, handle: int, start: int) -> Iterator[tuple[int, bytes, Node, stat_result]]:
+        """Yield position, name, node and attributes from a position on; what is gone is left out."""
+        parent, names = self._listings[handle]
+        if not start:
+            names[:] = [b".", b"..", *map(os.fsencode, os.listdir(self._handles[handle].descriptor))]
+        for position in range(start, len(names)):
+            name = names[position]
+            try:
+                if name == b".":
+                    yield position + 1, name, parent, self.attributes(parent.number)
+                elif name == b"..":
+                    above = parent.parent or self.nodes.root
+                    yield position + 1, name, above, self.attributes(above.number)
+                else:
+                    status = self._stat(self._child(parent, name))
+                    node = self.nodes.found(parent, name, status)
+                    if name == STORE and parent is self.nodes.root and self._store_link:
+                        status = self._as_link(status)
+                    yield position + 1, name, node, status
+            except OSError:
+                continue
+
+    def release_directory(self, handle: int) -> None:
+        """Close a directory."""
+        del self._listings[handle]
+        self.release(handle)
+
+    def statistics(self) -> os.statvfs_result:
+        """Return the figures of the filesystem."""
+        return os.statvfs(self.descriptor)
+
+    # --- extended attributes -----------------------------------------------------------------
+
+    def get_attribute(self, number: int, name: bytes) -> bytes:
+        """Return an extended attribute."""
+        return os.getxattr(
+            self._way(self.nodes[number]), name, follow_symlinks=self._leads(self.nodes[number])
+        )
+
+    def set_attribute(self, number: int, name: bytes, value: bytes) -> None:
+        """Set an extended attribute."""
+        os.setxattr(
+            self._way(self.nodes[number]), name, value, follow_symlinks=self._leads(self.nodes[number])
+        )
+
+    def remove_attribute(self, number: int, name: bytes) -> None:
+        """Remove an extended attribute."""
+        os.removexattr(self._way(self.nodes[number]), name, follow_symlinks=self._leads(self.nodes[number]))
+
+    def list_attributes(self, number: int) -> list[bytes]:
+        """Return the names of the extended attributes."""
+        names = os.listxattr(self._way(self.nodes[number]), follow_symlinks=self._leads(self.nodes[number]))
+        return [os.fsencode(name) for name in names]
+
+    def close(self) -> None:
+        """Close everything that is open."""
+        for held in self._handles.values():
+            with suppress(OSError):
+                os.close(held.descriptor)
+        self._handles.clear()
+
+
+_EXTRA = (
+    "st_atime_ns",
+    "st_mtime_ns",
+    "st_ctime_ns",
+    "st_blksize",
+    "st_blocks",
+    "st_rdev",
+)
+
+
+def _but(status: stat_result, fields: dict[int, int]) -> stat_result:
+    """Return a status with some of its first ten fields changed."""
+    row = [fields.get(place, value) for place, value in enumerate(status)]
+    return stat_result(row, {name: getattr(status, name) for name in _EXTRA})
+
+
+def _let_go(descriptor: int) -> None:
+    if descriptor >= 0:
+        os.close(descriptor)
+
+
+def _or_same(number: int | None) -> int:
+    return -1 if number is None else number
+
+
+def _times(changes: Changes, now: Callable[[], stat_result]) -> tuple[int, int]:
+    """Return the times to be set; the one that shall stay is set to what it is."""
+    if changes.atime_ns is not None and changes.mtime_ns is not None:
+        return changes.atime_ns, changes.mtime_ns
+    status = now()
+    atime = status.st_atime_ns if changes.atime_ns is None else changes.atime_ns
+    return atime, status.st_mtime_ns if changes.mtime_ns is None else changes.mtime_ns

@@ -1,0 +1,115 @@
+"""Takes down who does what in the mount, while the process that does it is held by the kernel.
+
+One append for each operation; packing and sending is a thread's work. A process whose program has not been
+looked at yet is looked at before it is let go on, so that no command line is missed. Sources:
+proc_pid_environ(5), proc_pid_stat(5), kcmp(2), fs/proc/base.c (``environ_read``, ``comm_show``).
+"""
+
+import ctypes
+import os
+import time
+from collections import deque
+from contextlib import suppress
+
+from mlamd.host.procfs import look_at_image, read
+
+DEED, IMAGE, LOST = range(3)
+
+Row = tuple[object, ...]
+"""``(DEED, at_ns, mask, pid, directory, name, new_directory, new_name)``, ``(IMAGE, at_ns, pid, image)`` or
+``(LOST, at_ns, from_ns, count)``. Times are the kernel's monotonic ones, directories relative to the root."""
+
+_MOST_KEPT = 4_000
+_FORKED = 0x40
+"""``PF_FORKNOEXEC`` (include/linux/sched.h)."""
+_KCMP = {"x86_64": 312, "aarch64": 272}.get(os.uname().machine, -1)
+_KCMP_VM = 1
+
+
+class _Task:
+    """A thread that has asked for something: whose it is, and two ways to see that it is still the same."""
+
+    __slots__ = ("alive", "image", "process")
+
+    def __init__(self, process: int, alive: int, image: int) -> None:
+        self.process = process
+        self.alive = alive
+        """A descriptor that cannot be read once the thread has ended."""
+        self.image = image
+        """A descriptor that says nothing once its process runs another program."""
+
+    def close(self) -> None:
+        os.close(self.alive)
+        os.close(self.image)
+
+
+class Tasks:
+    """Who the threads are that ask; ``process`` looks at programs that are new."""
+
+    def __init__(self, rows: "deque[Row]") -> None:
+        self._rows = rows
+        self._c = ctypes.CDLL(None, use_errno=True)
+        self._tasks: dict[int, _Task] = {}
+
+    def process(self, thread: int) -> int:
+        """Return the process of a thread that is held now."""
+        task = self._tasks.get(thread)
+        if task is not None:
+            try:
+                if os.pread(task.alive, 1, 0) and os.pread(task.image, 1, 0):
+                    return task.process
+            except OSError:
+                pass
+            del self._tasks[thread]
+            task.close()
+        return self._met(thread)
+
+    def _met(self, thread: int) -> int:
+        if not thread:  # the kernel itself
+            return 0
+        if len(self._tasks) >= _MOST_KEPT:
+            self.clear()
+        process = thread_group(thread)
+        if not self._borrows(thread):
+            with suppress(OSError):
+                self._keep(thread, process)
+        self._rows.append((IMAGE, time.monotonic_ns(), process, look_at_image(process)))
+        return process
+
+    def _keep(self, thread: int, process: int) -> None:
+        alive = os.open(f"/proc/{thread}/comm", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            image = os.open(f"/proc/{thread}/environ", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            os.close(alive)
+            raise
+        self._tasks[thread] = _Task(process, alive, image)
+
+    def _borrows(self, thread: int) -> bool:
+        """Say whether a child may still use its parent's memory (vfork(2)): an exec would not be noticed."""
+        try:
+            data = read(f"/proc/{thread}/stat")
+            fields = data[data.rindex(b")") + 2 :].split(b" ", 7)
+        except (OSError, ValueError):
+            return True
+        if not int(fields[6]) & _FORKED:
+            return False
+        return bool(self._c.syscall(_KCMP, thread, int(fields[1]), _KCMP_VM, 0, 0) in {0, -1})
+
+    def clear(self) -> None:
+        """Forget everybody."""
+        for task in self._tasks.values():
+            task.close()
+        self._tasks.clear()
+
+
+def thread_group(thread: int) -> int:
+    """Return the process that a thread belongs to."""
+    try:
+        with open(f"/proc/{thread}/status", "rb") as lines:
+            for line in lines:
+                if line.startswith(b"Tgid:"):
+                    return int(line[5:])
+    except (OSError, ValueError):
+        pass
+    return thread

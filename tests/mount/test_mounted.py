@@ -1,0 +1,239 @@
+"""The mounted file system beside a plain directory: nobody can tell the one from the other."""
+
+import mmap
+import os
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.mount.difference import Twin, tree
+from tests.mount.mounted import mounted
+
+pytest.importorskip("pyfuse3")
+pytestmark = [
+    pytest.mark.linux,
+    pytest.mark.skipif(not os.access("/dev/fuse", os.R_OK | os.W_OK), reason="needs /dev/fuse"),
+]
+
+_STEPS = 25_000
+_COMPARED_EVERY = 2_500
+_MOST_BYTES = 300_000
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[Path, Path]:
+    """A directory to be mounted over, and a plain one."""
+    place, plain = tmp_path / "mounted", tmp_path / "plain"
+    place.mkdir()
+    plain.mkdir()
+    return place, plain
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_random_operations_have_the_same_answers(places: tuple[Path, Path], seed: int) -> None:
+    """Results, errors, attributes, contents; and what is left in the directory below is the same too."""
+    place, plain = places
+    umask = os.umask(0o022)
+    try:
+        with mounted(place):
+            twin = Twin(place, plain, seed)
+            for number in range(_STEPS):
+                twin.step()
+                if number % _COMPARED_EVERY == _COMPARED_EVERY - 1:
+                    assert tree(place) == tree(plain)
+                    twin.close_files()
+            twin.close()
+        assert tree(place) == tree(plain)
+    finally:
+        os.umask(umask)
+
+
+def test_one_file_read_written_cut_and_mapped(places: tuple[Path, Path]) -> None:
+    """As fsx does it: every read is compared with a model in memory."""
+    place, _ = places
+    rand, model = random.Random(5), bytearray()
+    with mounted(place):
+        path = place / "file"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+        for _ in range(50_000):
+            at, size = rand.randrange(_MOST_BYTES), rand.choice([1, 100, 4096, 30_000])
+            match rand.randrange(7):
+                case 0 | 1:
+                    data = rand.randbytes(size)
+                    os.pwrite(descriptor, data, at)
+                    _put(model, at, data)
+                case 2 | 3:
+                    assert os.pread(descriptor, size, at) == bytes(model[at : at + size])
+                case 4:
+                    if rand.randrange(10) == 0:
+                        os.ftruncate(descriptor, at)
+                        _cut(model, at)
+                case 5:
+                    if model:
+                        _map(descriptor, model, rand)
+                case 6:
+                    if rand.randrange(20) == 0:
+                        os.close(descriptor)
+                        descriptor = os.open(path, os.O_RDWR)
+        assert os.fstat(descriptor).st_size == len(model)
+        os.close(descriptor)
+        assert path.read_bytes() == model
+    assert path.read_bytes() == model
+
+
+def _put(model: bytearray, at: int, data: bytes) -> None:
+    _cut(model, max(len(model), at + len(data)))
+    model[at : at + len(data)] = data
+
+
+def _cut(model: bytearray, size: int) -> None:
+    if size < len(model):
+        del model[size:]
+    else:
+        model.extend(bytes(size - len(model)))
+
+
+def _map(descriptor: int, model: bytearray, rand: random.Random) -> None:
+    """Read and change a part of a file through a shared mapping."""
+    with mmap.mmap(descriptor, len(model)) as mapped:
+        at = rand.randrange(len(model))
+        data = rand.randbytes(min(500, len(model) - at))
+        assert mapped[at : at + len(data)] == model[at : at + len(data)]
+        mapped[at : at + len(data)] = data
+        model[at : at + len(data)] = data
+
+
+def test_large_directory(places: tuple[Path, Path]) -> None:
+    place, _ = places
+    names = {f"f{number}" for number in range(20_000)}
+    for name in names:
+        (place / name).touch()
+    with mounted(place):
+        assert set(os.listdir(place)) == names
+        assert {entry.name for entry in os.scandir(place) if entry.is_file()} == names
+
+
+def test_hard_links_share_one_inode(places: tuple[Path, Path]) -> None:
+    place, _ = places
+    with mounted(place):
+        (place / "a").write_text("x")
+        os.link(place / "a", place / "b")
+        (place / "a").unlink()
+        (place / "b").write_text("yy")
+        assert (place / "b").stat().st_nlink == 1
+        assert (place / "b").stat().st_ino == os.stat(place / "b").st_ino
+    assert (place / "b").read_text() == "yy"
+
+
+def test_numbers_of_inodes_are_those_of_the_directory_below(places: tuple[Path, Path]) -> None:
+    place, _ = places
+    (place / "d").mkdir()
+    (place / "d/f").touch()
+    before = [(place / name).stat().st_ino for name in ("", "d", "d/f")]
+    with mounted(place):
+        assert [(place / name).stat().st_ino for name in ("", "d", "d/f")] == before
+
+
+def test_kill_leaves_what_was_synced(places: tuple[Path, Path]) -> None:
+    place, _ = places
+    with mounted(place) as process:
+        descriptor = os.open(place / "f", os.O_WRONLY | os.O_CREAT)
+        os.write(descriptor, b"kept")
+        os.fsync(descriptor)
+        process.kill()
+        process.wait()
+        with pytest.raises(OSError, match="not connected"):
+            os.stat(place / "f")
+        with pytest.raises(OSError, match="not connected"):
+            os.close(descriptor)
+    assert (place / "f").read_bytes() == b"kept"
+    with mounted(place):
+        assert (place / "f").read_bytes() == b"kept"
+
+
+def test_terminated_process_unmounts(places: tuple[Path, Path]) -> None:
+    place, _ = places
+    with mounted(place) as process:
+        process.terminate()
+        assert process.wait(20) == 0
+        assert not os.path.ismount(place)
+
+
+_GIT = """
+git init -q r
+cd r
+git config user.email a@b
+git config user.name a
+seq 1000 > f
+git add .
+git commit -qm x
+git status --porcelain
+git fsck
+cd ..
+git clone -q r c
+"""
+_MAKE = r"""
+echo 'int main(){return 0;}' > m.c
+printf 'm: m.c\n\tgcc m.c -o m\n' > Makefile
+make -s
+./m
+"""
+_SQLITE = """
+import sqlite3
+base = sqlite3.connect("d.db")
+print(base.execute("pragma journal_mode=wal").fetchone())
+base.execute("create table t(x)")
+base.executemany("insert into t values(?)", [(number,) for number in range(5000)])
+base.commit()
+print(base.execute("select sum(x) from t").fetchone(), base.execute("pragma integrity_check").fetchone())
+"""
+_SAVE = """
+import json, os, tempfile
+for number in range(50):
+    with tempfile.NamedTemporaryFile("w", dir=".", delete=False) as file:
+        json.dump({"cells": [number]}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, "a.ipynb")
+print(open("a.ipynb").read(), os.listdir("."))
+"""
+_READERS = """
+import mmap, multiprocessing
+def total(number):
+    with open(f"{number}.bin", "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+        return sum(mapped[:])
+if __name__ == "__main__":
+    for number in range(20):
+        open(f"{number}.bin", "wb").write(bytes([number]) * 70_000)
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        print(pool.map(total, range(20)))
+"""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        _GIT,
+        "seq 20000 > a; tar cf t.tar a; mkdir o; tar xf t.tar -C o; cmp a o/a; rm -r o",
+        _MAKE,
+        f"cat > p.py <<'E'\n{_SQLITE}\nE\npython3 p.py",
+        f"cat > p.py <<'E'\n{_SAVE}\nE\npython3 p.py",
+        f"cat > p.py <<'E'\n{_READERS}\nE\npython3 p.py",
+        "python3 -m venv --without-pip v; v/bin/python -c 'import json; print(json.dumps([1]))'",
+    ],
+    ids=["git", "tar", "make", "sqlite", "atomic save", "mmap by many", "venv"],
+)
+def test_programs_work_inside(places: tuple[Path, Path], script: str) -> None:
+    place, plain = places
+    with mounted(place):
+        inside = _ran(script, place)
+        assert inside == _ran(script, plain)
+    assert inside[0] == 0
+
+
+def _ran(script: str, place: Path) -> tuple[int, str, str]:
+    done = subprocess.run(["sh", "-ec", script], cwd=place, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
