@@ -7,15 +7,19 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import psutil
 
 from mlamd.host import fanotify
 from mlamd.sensors.capture import REST_S
 from tests.bench.overhead import recording
 from tests.bench.overhead.tools import StepError, Tools, do
+from tests.mount.mounted import mounted, unmount
 
 MOST_S = 900
+EXAMPLE = Path("/usr/share/doc/libfuse3-dev/examples/passthrough_ll.c")
 TRACED = "trace=file,desc,process"
 _REST_MS = str(round(REST_S * 1000))
 
@@ -141,6 +145,65 @@ class Kernel:
                 reader.kill()
 
 
+class Passthrough:
+    """libfuse's own example in C over the directory: what a file system of a user can reach."""
+
+    name = "passthrough_ll"
+
+    def __init__(self, tools: Tools) -> None:
+        self.tools = tools
+        self.program = tools.work / self.name
+
+    def check(self) -> None:
+        flags = subprocess.run(
+            ["pkg-config", "fuse3", "--cflags", "--libs"], capture_output=True, text=True, check=False
+        )
+        if not EXAMPLE.exists() or flags.returncode:
+            raise StepError(f"{EXAMPLE} is not there: install libfuse3-dev")
+        command = ["gcc", "-O2", "-w", "-o", str(self.program), str(EXAMPLE), *flags.stdout.split()]
+        do(f"compiling {EXAMPLE.name}", command, self.tools.environment)
+
+    def run(self, task: Task) -> Trial:
+        place = task.directory.parent / "mounted"
+        place.mkdir()
+        command = [str(self.program), "-f", "-o", f"source={task.directory}", str(place)]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL):
+            try:
+                _await_mount(place)
+                return Trial(*timed(self.tools, replace(task, directory=place), []))
+            finally:
+                unmount(place)
+
+
+class Mounted:
+    """mlamd's file system over the directory, without a recorder."""
+
+    name = "mount"
+
+    def __init__(self, tools: Tools) -> None:
+        self.tools = tools
+
+    def check(self) -> None:
+        if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+            raise StepError("/dev/fuse cannot be used")
+
+    def run(self, task: Task) -> Trial:
+        with mounted(task.directory) as process:
+            before = psutil.Process(process.pid).cpu_times()
+            trial = Trial(*timed(self.tools, task, []))
+            after = psutil.Process(process.pid).cpu_times()
+        used_s = after.user + after.system - before.user - before.system
+        return replace(trial, cpu_s=used_s)
+
+
+def _await_mount(place: Path) -> None:
+    deadline = time.monotonic() + 20
+    while not os.path.ismount(place):
+        if time.monotonic() > deadline:
+            raise StepError(f"nothing was mounted over {place}")
+        time.sleep(0.01)
+
+
 class Recorded:
     """A recorder that was started before the workload, as a user would have it."""
 
@@ -173,12 +236,14 @@ class Recorded:
         return Trial(seconds, around_s, used.cpu_s, used.events, gaps, trouble)
 
 
-Way = Bare | Strace | ReproZip | Kernel | Recorded
+Way = Bare | Strace | ReproZip | Kernel | Passthrough | Mounted | Recorded
 MAKERS: dict[str, Callable[[Tools, str], Way]] = {
     "bare": lambda tools, _: Bare(tools),
     "strace": lambda tools, _: Strace(tools),
     "reprozip": lambda tools, _: ReproZip(tools),
     "kernel": lambda tools, _: Kernel(tools),
+    "passthrough_ll": lambda tools, _: Passthrough(tools),
+    "mount": lambda tools, _: Mounted(tools),
     "mlamd": Recorded,
 }
 
