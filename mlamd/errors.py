@@ -15,7 +15,7 @@ class MlamdError(Exception):
 
 
 class NotAWorkspaceError(MlamdError):
-    """No ``.mlamd`` stands in this directory or above it."""
+    """No ``.mlamd`` stands in this directory or above it; or what ``init`` was given is no directory."""
 
     exit_code = 11
 
@@ -123,7 +123,7 @@ class UnavailableError(MlamdError):
 
 
 class DemoError(MlamdError):
-    """What the demo recorded is not what it ran."""
+    """What the demo recorded is not what it ran, or its directory is not empty."""
 
     exit_code = 60
 
