@@ -18,9 +18,9 @@ from mlamd.mount.nodes import Node, Nodes
 STORE = b".mlamd"
 _OUR_FLAGS = ~(os.O_CREAT | os.O_EXCL | os.O_NOCTTY | os.O_APPEND | os.O_DIRECT | os.O_ASYNC)
 """Appending is left to the kernel, which knows the size; so is the direct way past its cache."""
-_EXEC = 0x20
+EXEC = 0x20
 """``__FMODE_EXEC``: the file is opened to be executed (include/linux/fs.h)."""
-_EXCHANGE = 2
+EXCHANGE = 2
 _MOST_PATH = 4096 - 40
 
 
@@ -34,13 +34,18 @@ class Caller(NamedTuple):
 class Handle:
     """A file that somebody has open."""
 
-    __slots__ = ("changed", "descriptor", "flags", "node")
+    __slots__ = ("changed", "closed", "descriptor", "flags", "node", "process")
 
     def __init__(self, node: Node, descriptor: int, flags: int) -> None:
         self.node = node
         self.descriptor = descriptor
         self.flags = flags
+        self.process = 0
+        """Who opened it."""
         self.changed = False
+        """True if content was changed since the last close of a descriptor."""
+        self.closed = False
+        """True if it was told that it was closed after writing."""
 
 
 class Changes(NamedTuple):
@@ -297,7 +302,7 @@ class Backing:
             _let_go(keep)
             return status, over  # two names of one file: rename(2) does nothing
         node = self.nodes.of(status)
-        if flags & _EXCHANGE:
+        if flags & EXCHANGE:
             if replaced is not None:
                 self.nodes.moved(replaced, (new_parent, new_name), (parent, name))
         else:
@@ -339,7 +344,7 @@ class Backing:
     def open(self, number: int, flags: int) -> int:
         """Open a file; return a handle."""
         node = self.nodes[number]
-        ours = flags & _OUR_FLAGS & ~_EXEC | os.O_CLOEXEC | os.O_NOFOLLOW
+        ours = flags & _OUR_FLAGS & ~EXEC | os.O_CLOEXEC | os.O_NOFOLLOW
         path = self.nodes.path(node)
         if path is None:
             path, ours = self._way(node), ours & ~os.O_NOFOLLOW
@@ -354,7 +359,7 @@ class Backing:
         """Make and open a file."""
         parent = self.nodes[number]
         path = self._new_child(parent, name)
-        ours = flags & _OUR_FLAGS & ~_EXEC | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | flags & os.O_EXCL
+        ours = flags & _OUR_FLAGS & ~EXEC | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | flags & os.O_EXCL
         if ours & os.O_ACCMODE == os.O_WRONLY:
             ours = ours & ~os.O_ACCMODE | os.O_RDWR
         descriptor = os.open(path, ours, stat.S_IMODE(mode), dir_fd=self.descriptor)
@@ -384,6 +389,11 @@ class Backing:
     def sync(self, handle: int, *, data_only: bool) -> None:
         """Write an open file to the disk."""
         (os.fdatasync if data_only else os.fsync)(self._handles[handle].descriptor)
+
+    def child(self, number: int, name: bytes) -> bytes | None:
+        """Return the path of a name in a directory, None if that has no name any more."""
+        above = self.nodes.path(self.nodes[number])
+        return name if above == b"." else None if above is None else above + b"/" + name
 
     def release(self, handle: int) -> None:
         """Close a file that nobody has open through this handle any more."""

@@ -4,6 +4,7 @@ No handler ever waits for anything but the disk; so each ends in one go.
 """
 
 import errno
+import stat
 from collections.abc import Callable, Coroutine, Sequence
 from os import stat_result
 from typing import Any, TypeVar
@@ -11,8 +12,10 @@ from typing import Any, TypeVar
 import pyfuse3
 from pyfuse3 import EntryAttributes, FileInfo, FUSEError, RequestContext, SetattrFields, StatvfsData
 
-from mlamd.mount.backing import Backing, Caller, Changes
+from mlamd.host.fanotify import ATTRIB, CREATE, DELETE, MODIFY, ONDIR, RENAME
+from mlamd.mount.backing import EXCHANGE, Backing, Caller, Changes
 from mlamd.mount.nodes import ROOT, Node
+from mlamd.mount.witness import Witness
 
 _FOREVER_S = 1e9
 _STATISTICS = (
@@ -53,9 +56,14 @@ class Operations(pyfuse3.Operations):
     enable_writeback_cache = True
     enable_acl = False
 
-    def __init__(self, backing: Backing) -> None:
+    def __init__(self, backing: Backing, witness: Witness | None = None) -> None:
         super().__init__()
         self._backing = backing
+        self._witness = witness
+
+    def _did(self, ctx: RequestContext, mask: int, parent: int, name: bytes) -> None:
+        if self._witness is not None:
+            self._witness.did(ctx.pid, mask, self._backing.child(parent, name))
 
     # --- finding and attributes --------------------------------------------------------------
 
@@ -80,7 +88,7 @@ class Operations(pyfuse3.Operations):
 
     @_answers
     def setattr(
-        self, number: int, attr: EntryAttributes, fields: SetattrFields, fh: int | None, _: RequestContext
+        self, number: int, attr: EntryAttributes, fields: SetattrFields, fh: int | None, ctx: RequestContext
     ) -> EntryAttributes:
         """``set_attributes``."""
         changes = Changes(
@@ -91,7 +99,13 @@ class Operations(pyfuse3.Operations):
             attr.st_atime_ns if fields.update_atime else None,
             attr.st_mtime_ns if fields.update_mtime else None,
         )
-        return _entry(self._backing.nodes[number], self._backing.set_attributes(number, changes, fh))
+        node = self._backing.nodes[number]
+        status = self._backing.set_attributes(number, changes, fh)
+        # With a handle it is a change that the close will tell of.
+        if fh is None and self._witness is not None and not _of_kernel(fields):
+            mask = (MODIFY if fields.update_size else ATTRIB) | (ONDIR if node.directory else 0)
+            self._witness.did(ctx.pid, mask, self._backing.nodes.path(node))
+        return _entry(node, status)
 
     @_answers
     def readlink(self, number: int, _: RequestContext) -> bytes:
@@ -103,46 +117,64 @@ class Operations(pyfuse3.Operations):
     @_answers
     def mknod(self, parent: int, name: bytes, mode: int, rdev: int, ctx: RequestContext) -> EntryAttributes:
         """``make_node``."""
-        return _entry(*self._backing.make_node(parent, name, mode, rdev, _caller(ctx)))
+        made = self._backing.make_node(parent, name, mode, rdev, _caller(ctx))
+        self._did(ctx, CREATE, parent, name)
+        return _entry(*made)
 
     @_answers
     def mkdir(self, parent: int, name: bytes, mode: int, ctx: RequestContext) -> EntryAttributes:
         """``make_directory``."""
-        return _entry(*self._backing.make_directory(parent, name, mode, _caller(ctx)))
+        made = self._backing.make_directory(parent, name, mode, _caller(ctx))
+        self._did(ctx, CREATE | ONDIR, parent, name)
+        return _entry(*made)
 
     @_answers
     def symlink(self, parent: int, name: bytes, target: bytes, ctx: RequestContext) -> EntryAttributes:
         """``make_link``."""
-        return _entry(*self._backing.make_link(parent, name, target, _caller(ctx)))
+        made = self._backing.make_link(parent, name, target, _caller(ctx))
+        self._did(ctx, CREATE, parent, name)
+        return _entry(*made)
 
     @_answers
-    def link(self, number: int, parent: int, name: bytes, _: RequestContext) -> EntryAttributes:
+    def link(self, number: int, parent: int, name: bytes, ctx: RequestContext) -> EntryAttributes:
         """``link``."""
-        return _entry(*self._backing.link(number, parent, name))
+        made = self._backing.link(number, parent, name)
+        self._did(ctx, CREATE, parent, name)
+        return _entry(*made)
 
     @_answers
-    def unlink(self, parent: int, name: bytes, _: RequestContext) -> None:
+    def unlink(self, parent: int, name: bytes, ctx: RequestContext) -> None:
         """``remove``."""
         self._backing.remove(parent, name)
+        self._did(ctx, DELETE, parent, name)
 
     @_answers
-    def rmdir(self, parent: int, name: bytes, _: RequestContext) -> None:
+    def rmdir(self, parent: int, name: bytes, ctx: RequestContext) -> None:
         """``remove_directory``."""
         self._backing.remove_directory(parent, name)
+        self._did(ctx, DELETE | ONDIR, parent, name)
 
     @_answers
     def rename(
-        self, parent: int, name: bytes, new_parent: int, new_name: bytes, flags: int, _: RequestContext
+        self, parent: int, name: bytes, new_parent: int, new_name: bytes, flags: int, ctx: RequestContext
     ) -> None:
-        """``rename``."""
-        self._backing.rename(parent, name, new_parent, new_name, flags)
+        """``rename``; an exchange is two of them."""
+        source, target = self._backing.child(parent, name), self._backing.child(new_parent, new_name)
+        moved, over = self._backing.rename(parent, name, new_parent, new_name, flags)
+        if self._witness is not None and source is not None and target is not None:
+            self._witness.did(ctx.pid, RENAME | _kind(moved), source, target)
+            if flags & EXCHANGE and over is not None:
+                self._witness.did(ctx.pid, RENAME | _kind(over), target, source)
 
     # --- open files --------------------------------------------------------------------------
 
     @_answers
-    def open(self, number: int, flags: int, _: RequestContext) -> FileInfo:
+    def open(self, number: int, flags: int, ctx: RequestContext) -> FileInfo:
         """``open``."""
-        return FileInfo(fh=self._backing.open(number, flags), keep_cache=True)
+        handle = self._backing.open(number, flags)
+        if self._witness is not None:
+            self._witness.opened(ctx.pid, self._backing.handle(handle), made=False)
+        return FileInfo(fh=handle, keep_cache=True)
 
     @_answers
     def create(
@@ -150,6 +182,8 @@ class Operations(pyfuse3.Operations):
     ) -> tuple[FileInfo, EntryAttributes]:
         """``create``."""
         handle, node, status = self._backing.create(parent, name, mode, flags, _caller(ctx))
+        if self._witness is not None:
+            self._witness.opened(ctx.pid, self._backing.handle(handle), made=True)
         return FileInfo(fh=handle, keep_cache=True), _entry(node, status)
 
     @_answers
@@ -165,10 +199,14 @@ class Operations(pyfuse3.Operations):
     @_answers
     def flush(self, fh: int) -> None:
         """Somebody has closed a descriptor of this handle; there may be others."""
+        if self._witness is not None:
+            self._witness.closed(self._backing.handle(fh), last=False)
 
     @_answers
     def release(self, fh: int) -> None:
         """``release``."""
+        if self._witness is not None:
+            self._witness.closed(self._backing.handle(fh), last=True)
         self._backing.release(fh)
 
     @_answers
@@ -228,6 +266,16 @@ class Operations(pyfuse3.Operations):
     def removexattr(self, number: int, name: bytes, _: RequestContext) -> None:
         """``remove_attribute``."""
         self._backing.remove_attribute(number, name)
+
+
+def _of_kernel(fields: SetattrFields) -> bool:
+    """Say whether the kernel writes back the times that it keeps itself (``fuse_flush_times``)."""
+    others = fields.update_atime or fields.update_mode or fields.update_uid or fields.update_gid
+    return fields.update_mtime and fields.update_ctime and not (others or fields.update_size)
+
+
+def _kind(status: stat_result) -> int:
+    return ONDIR if stat.S_ISDIR(status.st_mode) else 0
 
 
 def _absent() -> EntryAttributes:

@@ -11,13 +11,24 @@ import time
 from collections import deque
 from contextlib import suppress
 
+from mlamd.host.fanotify import (
+    CLOSE_NOWRITE,
+    CLOSE_WRITE,
+    CREATE,
+    MODIFY,
+    OPEN,
+    OPEN_EXEC,
+)
 from mlamd.host.procfs import look_at_image, read
+from mlamd.mount.backing import EXEC, Backing, Handle
 
-DEED, IMAGE, LOST = range(3)
+DEED, IMAGE = range(2)
+READS, WRITES = 1 << 40, 1 << 41
+"""Bits beside those of ``host.fanotify``: for what a file was opened."""
 
 Row = tuple[object, ...]
-"""``(DEED, at_ns, mask, pid, directory, name, new_directory, new_name)``, ``(IMAGE, at_ns, pid, image)`` or
-``(LOST, at_ns, from_ns, count)``. Times are the kernel's monotonic ones, directories relative to the root."""
+"""``(DEED, at_ns, mask, process, path, new path)`` or ``(IMAGE, at_ns, process, image)``, where the image is
+what ``look_at_image`` returned. Times are monotonic, paths relative to the root."""
 
 _MOST_KEPT = 4_000
 _FORKED = 0x40
@@ -101,6 +112,42 @@ class Tasks:
         for task in self._tasks.values():
             task.close()
         self._tasks.clear()
+
+
+class Witness:
+    """Takes down what is done to the files of a backing directory; ``rows`` is what nobody fetched yet."""
+
+    def __init__(self, backing: Backing) -> None:
+        self.rows: deque[Row] = deque()
+        self._tasks = Tasks(self.rows)
+        self._path = backing.nodes.path
+
+    def _tell(self, mask: int, process: int, path: bytes | None, new_path: bytes = b"") -> None:
+        if path is not None:
+            self.rows.append((DEED, time.monotonic_ns(), mask, process, path, new_path))
+
+    def did(self, thread: int, mask: int, path: bytes | None, new_path: bytes = b"") -> None:
+        """Take down something that a thread did to a name."""
+        if path is not None:
+            self._tell(mask, self._tasks.process(thread), path, new_path)
+
+    def opened(self, thread: int, handle: Handle, *, made: bool) -> None:
+        """Take down an open, and remember whose it is."""
+        handle.process = self._tasks.process(thread)
+        mode = handle.flags & os.O_ACCMODE
+        mask = OPEN | (CREATE if made else 0) | (OPEN_EXEC if handle.flags & EXEC else 0)
+        mask |= (WRITES if mode != os.O_RDONLY else 0) | (READS if mode != os.O_WRONLY else 0)
+        self._tell(mask, handle.process, self._path(handle.node))
+
+    def closed(self, handle: Handle, *, last: bool) -> None:
+        """Take down a close: of one descriptor, if something was written; of the ``last``, in any case."""
+        if handle.changed:
+            handle.changed, handle.closed = False, True
+            self._tell(MODIFY | CLOSE_WRITE, handle.process, self._path(handle.node))
+        elif last and not handle.closed:
+            writable = handle.flags & os.O_ACCMODE != os.O_RDONLY
+            mask = CLOSE_WRITE if writable else CLOSE_NOWRITE
+            self._tell(mask, handle.process, self._path(handle.node))
 
 
 def thread_group(thread: int) -> int:

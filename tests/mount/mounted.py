@@ -1,4 +1,7 @@
-"""A process that mounts a directory over itself: ``python -m tests.mount.mounted DIR [OPTION...]``."""
+"""A process that mounts a directory over itself: ``python -m tests.mount.mounted DIR [OPTION...]``.
+
+The option ``witness=FILE`` writes down there, at the end, what was done in the mount.
+"""
 
 import os
 import signal
@@ -7,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from mlamd.model import codec
 
 
 @contextmanager
@@ -35,11 +40,15 @@ def main() -> None:
     from mlamd.mount.backing import Backing  # noqa: PLC0415  (the parts above are for tests without pyfuse3)
     from mlamd.mount.loop import Mount  # noqa: PLC0415
     from mlamd.mount.operations import Operations  # noqa: PLC0415
+    from mlamd.mount.witness import Witness  # noqa: PLC0415
 
     place, *options = sys.argv[1:]
+    notes = [word.partition("=")[2] for word in options if word.startswith("witness=")]
+    options = [word for word in options if not word.startswith("witness=")]
     descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
     backing = Backing(descriptor)
-    mount = Mount(Operations(backing), place, frozenset(options))
+    witness = Witness(backing) if notes else None
+    mount = Mount(Operations(backing, witness), place, frozenset(options))
     signal.signal(signal.SIGTERM, lambda *_: mount.stop())
     print("ready", flush=True)
     try:
@@ -47,6 +56,8 @@ def main() -> None:
     finally:
         backing.close()
         mount.close(unmount=True)
+        if witness is not None:
+            Path(notes[0]).write_bytes(codec.pack(list(witness.rows)))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from mlamd.host.fanotify import (
+    ATTRIB,
+    CLOSE_NOWRITE,
+    CLOSE_WRITE,
+    CREATE,
+    DELETE,
+    MODIFY,
+    ONDIR,
+    OPEN,
+    OPEN_EXEC,
+    RENAME,
+)
+from mlamd.model import codec
+from mlamd.mount.witness import IMAGE, READS, WRITES
 from tests.mount.difference import Twin, tree
 from tests.mount.mounted import mounted
 
@@ -237,3 +251,64 @@ def test_programs_work_inside(places: tuple[Path, Path], script: str) -> None:
 def _ran(script: str, place: Path) -> tuple[int, str, str]:
     done = subprocess.run(["sh", "-ec", script], cwd=place, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
+
+
+_BITS = {
+    "create": CREATE,
+    "open": OPEN,
+    "exec": OPEN_EXEC,
+    "reads": READS,
+    "writes": WRITES,
+    "changed": MODIFY,
+    "touched": ATTRIB,
+    "written": CLOSE_WRITE,
+    "closed": CLOSE_NOWRITE,
+    "removed": DELETE,
+    "renamed": RENAME,
+    "directory": ONDIR,
+}
+
+
+def _told(notes: Path) -> list[tuple[str, str, str]]:
+    """Return by whom, what, and to which file."""
+    programs: dict[int, str] = {}
+    told = []
+    for kind, _, *row in codec.unpack(notes.read_bytes()):
+        if kind == IMAGE:
+            process, image = row
+            programs[process] = image[0].rstrip(b"\0").replace(b"\0", b" ").decode() if image else "?"
+        else:
+            mask, process, path, new_path = row
+            what = " ".join(name for name, bit in _BITS.items() if mask & bit)
+            told.append((programs[process], what, " ".join(filter(None, (path.decode(), new_path.decode())))))
+    return told
+
+
+def test_everything_is_told_with_the_program_that_did_it(places: tuple[Path, Path], tmp_path: Path) -> None:
+    """Also of programs that live for a millisecond: they are held while they are looked at."""
+    place, _ = places
+    notes = tmp_path / "notes"
+    (place / "a").write_text("text")
+    (place / "run.sh").write_text("#!/bin/sh\ncat a\n")
+    (place / "run.sh").chmod(0o755)
+    with mounted(place, f"witness={notes}"):
+        script = "cp a b; mv b c; ./run.sh; touch c; mkdir d; rm a; ln c e; truncate -s 1 c; rmdir d; true"
+        subprocess.run(["sh", "-c", script], cwd=place, check=True, stdout=subprocess.DEVNULL)
+    # The last close of a file in which nothing was changed is told some time later.
+    assert [row for row in _told(notes) if row[1] not in {"closed", "written"}] == [
+        ("cp a b", "open reads", "a"),
+        ("cp a b", "create open writes", "b"),
+        ("cp a b", "changed written", "b"),
+        ("mv b c", "renamed", "b c"),
+        (f"sh -c {script}", "open exec reads", "run.sh"),
+        ("/bin/sh ./run.sh", "open reads", "run.sh"),
+        ("cat a", "open reads", "a"),
+        ("touch c", "open writes", "c"),
+        ("touch c", "touched", "c"),
+        ("mkdir d", "create directory", "d"),
+        ("rm a", "removed", "a"),
+        ("ln c e", "create", "e"),
+        ("truncate -s 1 c", "open writes", "c"),
+        ("truncate -s 1 c", "changed written", "c"),
+        ("rmdir d", "removed directory", "d"),
+    ]
