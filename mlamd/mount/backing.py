@@ -69,7 +69,6 @@ class Backing:
         self.descriptor = descriptor
         status = os.stat(descriptor)
         self.nodes = Nodes(status.st_dev, (status.st_dev, status.st_ino))
-        self._root = status.st_dev, status.st_ino
         self._place = b"/proc/self/fd/%d/" % descriptor
         self._store_link = store_link
         self._us = os.geteuid()
@@ -90,8 +89,10 @@ class Backing:
         return path
 
     def _child(self, parent: Node, name: bytes) -> bytes:
-        above = self._path(parent)
-        return name if above == b"." else above + b"/" + name
+        path = self.child(parent.number, name)
+        if path is None:
+            raise OSError(errno.ENOENT, "its directory was removed")
+        return path
 
     def _new_child(self, parent: Node, name: bytes) -> bytes:
         """Return the path of a name that is to be changed."""
@@ -478,6 +479,8 @@ class Backing:
             with suppress(OSError):
                 os.close(held.descriptor)
         self._handles.clear()
+        _let_go(self._far)
+        self._far = -1
 
 
 _EXTRA = (

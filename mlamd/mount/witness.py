@@ -1,6 +1,6 @@
 """Takes down who does what in the mount, while the process that does it is held by the kernel.
 
-One append for each operation; packing and sending is a thread's work. A process whose program has not been
+One append for each operation. A process whose program has not been
 looked at yet is looked at before it is let go on, so that no command line is missed. Sources:
 proc_pid_environ(5), proc_pid_stat(5), kcmp(2), fs/proc/base.c (``environ_read``, ``comm_show``).
 """

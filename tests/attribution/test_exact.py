@@ -6,7 +6,7 @@ from mlamd.model import events
 from mlamd.model import observations as seen
 from mlamd.model.evidence import Grade, Origin
 from mlamd.model.processes import HeldFile, ProcessKey
-from tests.attribution.world import MS, S, World
+from tests.attribution.world import MS, Node, S, World
 
 
 @pytest.fixture
@@ -289,18 +289,24 @@ def test_opens_are_forgotten_with_what_was_lost(world: World) -> None:
     assert "overflow" in {gap[0] for gap in book.gaps()}
 
 
+def _lent(world: World, path: str) -> tuple[Node, Node]:
+    """Let a script open and close a file through which its child has written; the child seems to live."""
+    script = world.shell() / "sh all.sh"
+    world.opens(path, by=script, mode="w")
+    child = script / "cat a"
+    child.holds(files=[HeldFile(b"/w/" + path.encode(), reads=False, writes=True)])
+    world.modifies(path, 10, by=child)
+    world.closes(path, by=script, wrote=True)
+    return script, child
+
+
 @pytest.mark.parametrize("old", [False, True], ids=["new file", "old content"])
 def test_rename_after_the_close_of_a_file_that_a_child_seems_to_have_open(world: World, *, old: bool) -> None:
     """``cat a > both; mv both final`` where the end of ``cat`` is heard of last: nothing of it gets lost."""
-    script = world.shell() / "sh all.sh"
     if old:
         world.put("both", 3)
         world.finds("both")
-    world.opens("both", by=script, mode="w")
-    child = script / "cat a"
-    child.holds(files=[HeldFile(b"/w/both", reads=False, writes=True)])
-    world.modifies("both", 10, by=child)
-    world.closes("both", by=script, wrote=True)
+    script, child = _lent(world, "both")
     mover = script / "mv both final"
     world.moves("both", "final", by=mover)
     child.exit()
@@ -312,12 +318,7 @@ def test_rename_after_the_close_of_a_file_that_a_child_seems_to_have_open(world:
 
 
 def test_removal_after_the_close_of_a_file_that_a_child_seems_to_have_open(world: World) -> None:
-    script = world.shell() / "sh all.sh"
-    world.opens("both", by=script, mode="w")
-    child = script / "cat a"
-    child.holds(files=[HeldFile(b"/w/both", reads=False, writes=True)])
-    world.modifies("both", 10, by=child)
-    world.closes("both", by=script, wrote=True)
+    script, child = _lent(world, "both")
     world.removes("both", by=script)
     child.exit()
     book = world.settle()
@@ -340,12 +341,7 @@ def test_writers_that_wrote_one_after_the_other_before_anybody_could_look(world:
 
 
 def test_rename_of_the_directory_of_a_file_that_a_child_seems_to_have_open(world: World) -> None:
-    script = world.shell() / "sh all.sh"
-    world.opens("d/both", by=script, mode="w")
-    child = script / "cat a"
-    child.holds(files=[HeldFile(b"/w/d/both", reads=False, writes=True)])
-    world.modifies("d/both", 10, by=child)
-    world.closes("d/both", by=script, wrote=True)
+    script, child = _lent(world, "d/both")
     world.moves("d", "e", by=script)
     child.exit()
     book = world.settle()
@@ -355,12 +351,7 @@ def test_rename_of_the_directory_of_a_file_that_a_child_seems_to_have_open(world
 
 
 def test_who_had_closed_what_another_file_then_replaced_wrote_nothing_of_that(world: World) -> None:
-    script = world.shell() / "sh all.sh"
-    world.opens("both", by=script, mode="w")
-    child = script / "cat a"
-    child.holds(files=[HeldFile(b"/w/both", reads=False, writes=True)])
-    world.modifies("both", 10, by=child)
-    world.closes("both", by=script, wrote=True)
+    script, child = _lent(world, "both")
     world.put("new", 20)
     world.finds("new")
     world.moves("new", "both", by=script)
