@@ -188,9 +188,7 @@ class Capture:
         for event in events:
             if event.kind == Kind.EXIT and self._accounts is not None:
                 self._executions.spent(self._accounts.read())
-            change = self._executions.take(event)
-            if change is not None:
-                self._changes.append(change)
+            self._changes += self._executions.take(event)
         if lost:
             self._survey()
         if self._accounts is not None and self._accounts.lost > self._lost_accounts:

@@ -17,6 +17,7 @@ from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts, ProcessKey
 
 _KEEP_NS = 5_000_000_000
 _LATER_NS = 50_000_000
+_LATEST_NS = 3_000_000_000
 _MOST_CHANNELS = 20_000
 
 Held = tuple[tuple[HeldFile, ...], tuple[HeldPipe, ...]]
@@ -151,6 +152,17 @@ class Seen(NamedTuple):
     place: bytes | None = None
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """A child with pipes that were new; its parent is looked at ``due_ns``."""
+
+    due_ns: int
+    pause_ns: int
+    channels: set[str]
+    before: Held
+    """What the parent held when the child began."""
+
+
 Look = Callable[[ProcessEvent, ProcessFacts], Seen | None]
 """Returns what was seen of the program that an exec has begun, given the facts before; None if too late."""
 
@@ -173,8 +185,10 @@ class Executions:
         self._ended: deque[Known] = deque()
         self._readers: dict[str, set[Known]] = {}
         """By channel, who was seen to hold its reading end when a program began."""
-        self._later: dict[Known, tuple[int, Held | None]] = {}
-        """Children with pipes that were new: when to look at the parent, and what that held at first."""
+        self._unshared: set[str] = set()
+        """Channels of which somebody was seen to hold both ends, and nobody else any."""
+        self._later: dict[Known, _Waiting] = {}
+        """Children of whom the parent may have the other end of a pipe."""
 
     def of(self, pid: int) -> Known | None:
         """Return the process that has, or had last, this id; one that nobody told of is looked at now."""
@@ -198,7 +212,7 @@ class Executions:
         """Return the ends of those that are gone without a word: the kernel's queue was full."""
         alive = set(self._table.pids())
         gone = [known for pid, known in self._known.items() if pid not in alive and not known.ended_ns]
-        return [self._end(known, at_ns) for known in gone]
+        return [change for known in gone for change in self._end(known, at_ns)]
 
     def _is_new(self, pid: int) -> bool:
         known = self._known.get(pid)
@@ -231,7 +245,7 @@ class Executions:
             if facts is None:
                 continue
             if known is not None and not known.ended_ns and abs(known.key.start - facts.key.start) > 1:
-                changes.append(self._end(known, at_ns))
+                changes += self._end(known, at_ns)
             if known is None or known.ended_ns:
                 found = self._met(pid)
                 if found is not None:
@@ -242,13 +256,12 @@ class Executions:
                 changes.append(Change(Kind.EXEC, at_ns, known, known.facts))
         return changes
 
-    def take(self, event: ProcessEvent) -> Change | None:
+    def take(self, event: ProcessEvent) -> list[Change]:
         """Take in one event of the connector; return what it means for its process."""
-        if event.kind == Kind.EXEC:
-            return self._exec(event)
-        if event.kind == Kind.FORK:
-            return self._fork(event)
-        return self._exit(event)
+        if event.kind == Kind.EXIT:
+            return self._exit(event)
+        change = self._exec(event) if event.kind == Kind.EXEC else self._fork(event)
+        return [] if change is None else [change]
 
     def _fork(self, event: ProcessEvent) -> Change | None:
         if event.process != event.thread:
@@ -318,23 +331,30 @@ class Executions:
     def look_at_descriptors(self, change: Change, standard: Held) -> None:
         """Add what a process holds, or held at first: a short program may have closed it by now.
 
-        If it has pipes that nobody was known to hold, its parent may have the other end. Who starts a
-        pipeline has both ends in its hands for a moment; so the parent is looked at a little later.
+        If it has pipes that nobody else was known to share, its parent may have the other end. Who starts a
+        pipeline has both ends in its hands for a moment; so the parent is looked at a little later, and
+        again while it still has both.
         """
         known = change.known
         held = _both(self._table.held(known.key.pid) or ((), ()), standard)
         if not (held[0] or held[1]):
             return
         change.held = held
-        new = [pipe for pipe in held[1] if pipe.channel not in self._readers]
+        channels = {pipe.channel for pipe in held[1]}
+        unknown = channels - self._readers.keys()
+        new = unknown | channels & self._unshared
+        self._unshared -= new
+        self._unshared |= unknown & _both_ends(held[1])
         for pipe in held[1]:
             readers = self._readers.setdefault(pipe.channel, set())
             if pipe.reads:
                 readers.add(known)
         if new and known.parent is not None and not known.parent.ended_ns:
-            self._later[known] = (change.at_ns + _LATER_NS, self._table.held(known.parent.key.pid))
+            before = self._table.held(known.parent.key.pid) or ((), ())
+            self._later[known] = _Waiting(change.at_ns + _LATER_NS, _LATER_NS, new, before)
         if len(self._readers) > _MOST_CHANNELS:
             self._readers.clear()
+            self._unshared.clear()
 
     @property
     def waits(self) -> bool:
@@ -343,18 +363,22 @@ class Executions:
 
     def later(self, now_ns: int) -> list[Change]:
         """Return looks at parents that are due."""
-        due = [known for known, (at_ns, _) in self._later.items() if at_ns <= now_ns]
         changes = []
-        for known in due:
-            _, before = self._later.pop(known)
-            parent = known.parent
-            if parent is not None and not parent.ended_ns:
-                held = self._table.held(parent.key.pid) or ((), ())
-                pipes = held[1] + self._kept(known, parent, before)
-                changes.append(Change(None, now_ns, parent, parent.facts, (held[0], pipes)))
+        for child, waiting in list(self._later.items()):
+            parent = child.parent
+            if waiting.due_ns > now_ns or parent is None:
+                continue
+            files, pipes = self._table.held(parent.key.pid) or ((), ())
+            if _both_ends(pipes) & waiting.channels and waiting.pause_ns < _LATEST_NS:
+                waiting.pause_ns *= 2
+                waiting.due_ns = now_ns + waiting.pause_ns
+                continue
+            del self._later[child]
+            held = files, pipes + self._kept(child, parent, waiting.before)
+            changes.append(Change(None, now_ns, parent, parent.facts, held))
         return changes
 
-    def _kept(self, child: Known, parent: Known, before: Held | None) -> tuple[HeldPipe, ...]:
+    def _kept(self, child: Known, parent: Known, before: Held) -> tuple[HeldPipe, ...]:
         """Return the reading ends that a parent held when its child began, and gave to nobody else.
 
         Who makes a pipeline makes the next child at once; who reads what the child prints waits for its end.
@@ -364,7 +388,7 @@ class Executions:
             return ()
         return tuple(
             pipe
-            for pipe in (before[1] if before is not None else ())
+            for pipe in before[1]
             if pipe.reads and not pipe.writes and not self._readers.get(pipe.channel, set()) - {child, parent}
         )
 
@@ -372,21 +396,26 @@ class Executions:
         """Return those of some files that a process has open now."""
         return () if known.ended_ns else self._table.opened(known.key.pid, paths)
 
-    def _exit(self, event: ProcessEvent) -> Change | None:
+    def _exit(self, event: ProcessEvent) -> list[Change]:
         known = self._known.get(event.process)
         if known is None or known.ended_ns:
-            return None
+            return []
         known.threads -= 1
         if event.thread == event.process:
             known.code = os.waitstatus_to_exitcode(event.status)
         if known.threads > 0:
-            return None
+            return []
         return self._end(known, self._wall_ns(event.monotonic_ns))
 
-    def _end(self, known: Known, at_ns: int) -> Change:
+    def _end(self, known: Known, at_ns: int) -> list[Change]:
+        """Note an end; before it comes what this one kept of the pipes of its last children."""
+        kept: tuple[HeldPipe, ...] = ()
+        for child in [child for child in self._later if child.parent is known]:
+            kept += self._kept(child, known, self._later.pop(child).before)
         known.ended_ns = at_ns
         self._ended.append(known)
-        return Change(Kind.EXIT, at_ns, known, known.facts)
+        last = [Change(None, at_ns, known, known.facts, ((), kept))] if kept else []
+        return [*last, Change(Kind.EXIT, at_ns, known, known.facts)]
 
     def spent(self, accounts: Iterable[Spent]) -> None:
         """Take in what threads have used; comes before the event of their end."""
@@ -406,6 +435,11 @@ class Executions:
             known = self._ended.popleft()
             if self._known.get(known.key.pid) is known:
                 del self._known[known.key.pid]
+
+
+def _both_ends(pipes: Collection[HeldPipe]) -> set[str]:
+    """Return the channels of which both ends are among these."""
+    return {pipe.channel for pipe in pipes if pipe.reads} & {pipe.channel for pipe in pipes if pipe.writes}
 
 
 def _both(now: Held, first: Held) -> Held:

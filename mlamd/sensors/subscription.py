@@ -130,16 +130,16 @@ class Subscription:
 
     def wants(self, known: Known, facts: ProcessFacts) -> bool:
         """Say, the moment a process is seen, whether it has to do with the recorded directories."""
-        if known in self._relevant:
-            return True
-        if not self._is_theirs(facts):
+        relevant = known in self._relevant
+        if not relevant and not self._is_theirs(facts):
             return False
         if not concerns(facts, self._text_roots):
-            path_of = self.directories.path
-            place = path_of(known.place) if known.place else self.directories.standing(known.key.pid)
+            place = self.directories.path(known.place) if known.place else None
+            if place is None and not relevant:
+                place = self.directories.standing(known.key.pid)
             if place is not None:
                 known.facts = replace(known.facts, cwd=os.fsdecode(place))
-            elif known.parent not in self._relevant:
+            elif not relevant and known.parent not in self._relevant:
                 return False
         self._relevant.add(known)
         return True

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -129,7 +130,9 @@ def test_a_data_root_that_is_mounted_anew(project, tmp_path, mount):
 def test_another_mount_and_pid_namespace(recorded):
     if shutil.which("unshare") is None:
         pytest.skip("needs unshare(1)")
-    inner = "mount --bind . /mnt; cd /mnt/sub; cp a b"
+    # It stays until it has been looked at: how quick one may be is tested elsewhere.
+    copy = "import shutil, time; shutil.copy('a', 'b'); time.sleep(0.3)"
+    inner = f'mount --bind . /mnt; cd /mnt/sub; exec {sys.executable} -c "{copy}"'
     (recorded.root / "sub").mkdir()
     (recorded.root / "sub" / "a").write_text("a\n")
     subprocess.run(

@@ -151,9 +151,7 @@ class Machine:
         return self.now_ns
 
     def take(self, event: ProcessEvent) -> None:
-        change = self.executions.take(event)
-        if change is not None:
-            self._changes.append(change)
+        self._changes += self.executions.take(event)
 
     def fork(self, pid: int, parent: int) -> None:
         above = self.table.facts[parent]

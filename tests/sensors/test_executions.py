@@ -190,6 +190,71 @@ def test_parent_is_looked_at_a_little_later(machine):
     assert not machine.executions.waits
 
 
+def test_parent_is_looked_at_again_while_it_has_both_ends(machine):
+    """On a busy machine it may take its time to close what it does not need."""
+    machine.run(10, 1, "python", "driver.py")
+    machine.fork(11, 10)
+    machine.table.descriptors[10] = pipes(reads="p", writes="p")
+    machine.exec(11, "sort", held=pipes(writes="p"))
+    assert machine.executions.later(machine.now_ns + 60_000_000) == []
+    machine.table.descriptors[10] = pipes(reads="p")
+    assert machine.executions.later(machine.now_ns + 70_000_000) == [], "not at once"
+    (change,) = machine.executions.later(machine.now_ns + 1_000_000_000)
+    assert change.held is not None
+    assert not any(pipe.writes for pipe in change.held[1])
+
+
+def test_parent_that_was_itself_looked_at_late(machine):
+    """It had made the pipe for its child by then; that it is known already says nothing of who reads."""
+    machine.fork(10, 1)
+    machine.exec(10, "python", "driver.py", held=pipes(reads="p", writes="p"))
+    machine.executions.later(machine.now_ns + 1_000_000_000)
+    assert not machine.executions.waits
+    machine.fork(11, 10)
+    machine.exec(11, "sort", held=pipes(writes="p"))
+    machine.table.descriptors[10] = pipes(reads="p")
+    (change,) = machine.executions.later(machine.now_ns + 1_000_000_000)
+    assert change.known is known(machine, 10)
+
+
+def test_pipe_that_children_share_is_asked_for_once(machine):
+    """The job server of make(1): every child has both ends."""
+    machine.fork(10, 1)
+    machine.exec(10, "make", held=pipes(reads="p", writes="p"))
+    machine.fork(11, 10)
+    machine.exec(11, "cc", held=pipes(reads="p", writes="p"))
+    machine.executions.later(machine.now_ns + 1_000_000_000)
+    for n in range(30):
+        machine.executions.later(machine.now_ns + n * 1_000_000_000)
+    machine.fork(12, 10)
+    machine.exec(12, "cc", held=pipes(reads="p", writes="p"))
+    assert not machine.executions.waits
+
+
+def test_parent_that_keeps_both_ends_is_given_up(machine):
+    machine.run(10, 1, "python", "driver.py")
+    machine.fork(11, 10)
+    machine.table.descriptors[10] = pipes(reads="p", writes="p")
+    machine.exec(11, "sort", held=pipes(writes="p"))
+    changes = [machine.executions.later(machine.now_ns + n * 1_000_000_000) for n in range(30)]
+    assert len([one for one in changes if one]) == 1
+    assert not machine.executions.waits
+
+
+def test_parent_that_ends_at_once_has_kept_its_end(machine):
+    """A short child, and a parent that ends as soon as it has read what the child printed."""
+    machine.run(10, 1, "python", "driver.py")
+    machine.fork(11, 10)
+    machine.table.descriptors[10] = pipes(reads="p", writes="p")
+    machine.exec(11, "sort", held=pipes(writes="p"))
+    machine.exit(11)
+    machine.exit(10)
+    kept, end = machine._changes[-2:]
+    assert (kept.kind, kept.known, end.kind) == (None, known(machine, 10), Kind.EXIT)
+    assert [(pipe.channel, pipe.reads, pipe.writes) for pipe in kept.held[1]] == [("p", True, False)]
+    assert not machine.executions.waits
+
+
 def test_parent_that_has_ended_is_not_looked_at(machine):
     machine.run(10, 1, "sh", "x.sh")
     machine.fork(11, 10)
