@@ -110,6 +110,12 @@ class SensorError(MlamdError):
     exit_code = 43
 
 
+class MountBusyError(MlamdError):
+    """The workspace is mounted, and processes are in it; they are named."""
+
+    exit_code = 44
+
+
 class SettingsError(MlamdError):
     """The settings file has an unknown key or a value of the wrong type."""
 

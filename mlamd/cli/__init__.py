@@ -29,6 +29,9 @@ COMMANDS = {
     "demo": "Record a small real project, and show what is known of it.",
 }
 
+_HIDDEN = frozenset({"mounted"})
+"""What only the program itself calls."""
+
 
 class _Lazy(click.Group):
     """Knows all commands by name and help, and imports only the one that is called."""
@@ -39,7 +42,7 @@ class _Lazy(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         del ctx
-        if name not in COMMANDS:
+        if name not in COMMANDS and name not in _HIDDEN:
             return None
         command: click.Command = import_module(f"mlamd.cli.{name}").command
         return command
@@ -52,7 +55,7 @@ class _Lazy(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in {*COMMANDS, *_HIDDEN} and not args[0].startswith("-"):
             raise click.UsageError(f"no such command {args[0]!r}; `mlamd --help` lists them", ctx)
         return super().resolve_command(ctx, args)
 

@@ -7,7 +7,7 @@ import click
 
 from mlamd.cli.answer import workspace_of
 from mlamd.cli.text import say
-from mlamd.errors import MlamdError, UnavailableError
+from mlamd.errors import MlamdError
 from mlamd.workspace import Workspace
 
 
@@ -21,23 +21,38 @@ from mlamd.workspace import Workspace
     type=click.Choice(["inotify", "fanotify"]),
     help="Force a file sensor of the watch mode; never falls back to another.",
 )
+@click.option("--allow-other", is_flag=True, help="With --mode mount: let other users in, too.")
+@click.option("--read-only", is_flag=True, help="With --mode mount: let nobody change anything.")
 @click.pass_context
-def command(context: click.Context, foreground: bool, mode: str | None, sensor: str | None) -> None:
+def command(
+    context: click.Context,
+    foreground: bool,
+    mode: str | None,
+    sensor: str | None,
+    allow_other: bool,
+    read_only: bool,
+) -> None:
     """Begin to record, in the background; returns when everything from now on is seen."""
     workspace = workspace_of(context)
+    if mode != "mount" and (allow_other or read_only):
+        raise click.UsageError("--allow-other and --read-only belong to --mode mount")
+    if mode == "mount" and sensor is not None:
+        raise click.UsageError("--sensor belongs to the watch mode")
+    mount = None
     if mode == "mount":
-        raise UnavailableError("this version has no mount mode yet: leave out --mode, or use --mode watch")
+        mount = frozenset({"allow_other"} if allow_other else ()) | frozenset({"ro"} if read_only else ())
     if not foreground:
         from mlamd.daemon.background import start  # noqa: PLC0415  (each way imports only its own)
 
-        say(start(workspace, sensor))
+        flags = {"--mode=mount": mount is not None, "--allow-other": allow_other, "--read-only": read_only}
+        say(start(workspace, sensor, tuple(flag for flag, given in flags.items() if given)))
         return
     from mlamd.daemon.background import say_ready  # noqa: PLC0415
     from mlamd.daemon.foreground import record, set_up_logging  # noqa: PLC0415  (trio, watchdog)
 
     try:
         set_up_logging(workspace, to_terminal=sys.stderr.isatty())
-        record(workspace, lambda line: say_ready("ready", line), sensor)
+        record(workspace, lambda line: say_ready("ready", line), sensor, mount)
     except MlamdError as error:
         _log(str(error))
         say_ready("error", str(error))

@@ -13,6 +13,7 @@ from mlamd.daemon.lock import holder
 from mlamd.errors import (
     AccessError,
     AlreadyRecordedError,
+    MountBusyError,
     NotAnsweringError,
     NotRunningError,
     StartError,
@@ -24,7 +25,7 @@ _READY_S = 120.0
 _STOP_S = 60.0
 
 
-def start(workspace: Workspace, sensor: str | None = None) -> str:
+def start(workspace: Workspace, sensor: str | None = None, options: tuple[str, ...] = ()) -> str:
     """Start a recorder that outlives this process; return its line once it is ready.
 
     Raises ``AlreadyRecordedError``, or what the recorder itself failed with.
@@ -39,6 +40,7 @@ def start(workspace: Workspace, sensor: str | None = None) -> str:
     command = [sys.executable, "-m", "mlamd", "-C", str(workspace.root), "start", "--foreground"]
     if sensor is not None:
         command += ["--sensor", sensor]
+    command += options
     environment = {**os.environ, "MLAMD_READY_FD": str(writing)}
     with open(os.devnull, "r+b") as null, log:
         process = subprocess.Popen(
@@ -105,18 +107,57 @@ def say_ready(kind: str, text: str) -> None:
         return
 
 
-def stop(workspace: Workspace) -> int:
-    """Let the recorder take in and store what it has seen, and end; return its pid."""
+def stop(workspace: Workspace, *, lazy: bool = False) -> int:
+    """Let the recorder take in and store what it has seen, and end; return its pid, 0 if there was none.
+
+    If the workspace is mounted it is unmounted, ``lazy`` even while processes are in it. Raises
+    ``MountBusyError`` if it cannot be; then nothing has been stopped.
+    """
+    os.chdir("/")
+    mounted = is_mounted(workspace)
     pid = holder(workspace.lock_file)
-    if pid is None:
+    if mounted and not lazy:
+        _check_free(workspace, pid or 0)
+    if pid is not None:
+        _stop_recorder(workspace, pid)
+    elif not mounted:
         raise NotRunningError(f"no recorder is running for {workspace.root}")
+    if mounted:
+        from mlamd.daemon.mounts import take_away  # noqa: PLC0415  (Linux only)
+
+        why = take_away(workspace, lazy=lazy)
+        if why:
+            raise MountBusyError(f"the recorder is stopped, but cannot unmount {workspace.root}: {why}")
+    return pid or 0
+
+
+def is_mounted(workspace: Workspace) -> bool:
+    """Say whether a mount's sensor answers in this store."""
+    if sys.platform != "linux" or not (workspace.store / "mount.sock").exists():
+        return False
+    from mlamd.daemon import mounts  # noqa: PLC0415
+
+    return mounts.is_mounted(workspace)
+
+
+def _check_free(workspace: Workspace, pid: int) -> None:
+    from mlamd.daemon.mounts import busy_with  # noqa: PLC0415
+
+    names = busy_with(workspace, frozenset({pid, os.getpid()}))
+    if names:
+        raise MountBusyError(
+            f"{workspace.root} is mounted, and busy with {', '.join(names)}: let them leave it, or detach it "
+            "under them with `mlamd stop --lazy`"
+        )
+
+
+def _stop_recorder(workspace: Workspace, pid: int) -> None:
     client.ask(workspace.store, "stop", timeout_s=_STOP_S)
     deadline = time.monotonic() + _STOP_S
     while holder(workspace.lock_file) is not None:
         if time.monotonic() > deadline:
             raise NotAnsweringError(f"the recorder, pid {pid}, does not end: see {workspace.log_file}")
         time.sleep(0.01)
-    return pid
 
 
 def state(workspace: Workspace) -> dict[str, object]:

@@ -18,14 +18,14 @@ MOST_BYTES = 65_536
 
 
 @contextmanager
-def address_of(store: Path) -> Iterator[str]:
+def address_of(store: Path, name: str = NAME) -> Iterator[str]:
     """Give an address of a store's socket that is short enough, for as long as the context lasts."""
     if sys.platform != "linux":
-        yield str(store / NAME)
+        yield str(store / name)
         return
     directory = os.open(store, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield f"/proc/self/fd/{directory}/{NAME}"
+        yield f"/proc/self/fd/{directory}/{name}"
     finally:
         os.close(directory)
 

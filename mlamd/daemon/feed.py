@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from mlamd.daemon.burst import Burst
 from mlamd.daemon.inbox import LIMIT, Inbox
@@ -43,10 +43,9 @@ def service_socket() -> Path:
 class Feed:
     """Delivers what the sensor tells to the inbox; ``service`` is the socket of the system service, or None.
 
+    ``dial`` connects to another sensor that outlives its recorders; it raises ``UnavailableError``.
     ``on_sync`` is called from the feed's thread with the number of a synchronisation that is complete.
     """
-
-    name: ClassVar[str] = "fanotify"
 
     def __init__(
         self,
@@ -56,6 +55,7 @@ class Feed:
         clock: Clock,
         service: Path | None,
         on_sync: Callable[[int], None],
+        dial: Callable[[], socket.socket] | None = None,
     ) -> None:
         self._roots = roots
         self._inbox = inbox
@@ -63,6 +63,9 @@ class Feed:
         self._clock = clock
         self.service = service
         self._on_sync = on_sync
+        self._dial = dial or (self._begin_service if service is not None else self._begin_own)
+        self.lasts = service is not None or dial is not None
+        """True if the sensor is not this recorder's own."""
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
         self._splitter = Splitter()
@@ -82,7 +85,7 @@ class Feed:
 
     def connect(self) -> None:
         """Greet a sensor; from its answer on, everything is reported. Raises ``UnavailableError``."""
-        self._connection = self._begin_service() if self.service is not None else self._begin_own()
+        self._connection = self._dial()
         self._connection.settimeout(_GREETING_S)
         hello = {"protocol": frames.PROTOCOL, "roots": list(self._roots), "own": [os.getpid()]}
         self._splitter = Splitter()
@@ -190,9 +193,9 @@ class Feed:
             log.warning("the sensor has ended; starting anew")
             self.down_ns = down_ns
             detail = "the sensor has ended: nothing is seen until it is back"
-            if self.service is not None:
+            if self.lasts:
                 self._inbox.put(Lost(down_ns, down_ns, b"", "sensor-down", detail))
-            if quick > _MOST_RETRIES and self.service is None:
+            if quick > _MOST_RETRIES and not self.lasts:
                 self.failed = "the sensor ends as soon as it has begun"
                 return
             self._stop.wait(quick * _RETRY_S)
@@ -215,7 +218,7 @@ class Feed:
                 self.connect()
             except UnavailableError as error:
                 tries += 1
-                if self.service is None and tries >= _MOST_RETRIES:
+                if not self.lasts and tries >= _MOST_RETRIES:
                     self.failed = str(error)
                     log.warning("no sensor can be started any more: %s", error)
                     return False

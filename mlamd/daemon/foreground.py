@@ -53,7 +53,12 @@ def set_up_logging(workspace: Workspace, *, to_terminal: bool) -> None:
         log.addHandler(handler)
 
 
-def record(workspace: Workspace, on_ready: Callable[[str], None], sensor: str | None = None) -> None:
+def record(
+    workspace: Workspace,
+    on_ready: Callable[[str], None],
+    sensor: str | None = None,
+    mount: frozenset[str] | None = None,
+) -> None:
     """Record until SIGTERM or SIGINT, ``mlamd stop``, or the end of the workspace.
 
     ``on_ready`` is called once, with the line that says what is recorded and how. Raises what keeps
@@ -61,10 +66,8 @@ def record(workspace: Workspace, on_ready: Callable[[str], None], sensor: str | 
     which could not be removed for good, or unmounted, while a process stands in it.
     """
     os.chdir("/")
-    recorder = Recorder(workspace, sensor=sensor)
+    recorder = Recorder(workspace, sensor=sensor, mount=mount)
     sys.setswitchinterval(_SWITCH_S)
-    with suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     try:
         trio.run(_record, recorder, on_ready)
     except BaseExceptionGroup as group:
@@ -96,7 +99,10 @@ async def _record(recorder: Recorder, on_ready: Callable[[str], None]) -> None:
 
 async def _announce(recorder: Recorder, ready: trio.Event, on_ready: Callable[[str], None]) -> None:
     await ready.wait()
-    line = f"recording {recorder.workspace.root} (watch mode: {recorder.sources.how()})"
+    # Not before: the processes of a mount, which users wait for, are begun by this one.
+    with suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+    line = f"recording {recorder.workspace.root} ({recorder.mode} mode: {recorder.sources.how()})"
     log.info("%s, pid %d, %d directories", line, os.getpid(), recorder.sources.watched())
     for note in recorder.notes:
         log.warning("%s", note)

@@ -63,12 +63,20 @@ _RESCANNED = frozenset({"overflow", "inbox-full", "sensor-full", "sensor-down", 
 class Recorder:
     """Records one workspace until ``stop`` is called or the workspace is gone.
 
-    ``sensor`` names the file sensor that must be used; None for the best that is possible.
+    ``sensor`` names the file sensor that must be used; None for the best that is possible. ``mount`` are the
+    options of a mount over the workspace, None for none.
     """
 
-    def __init__(self, workspace: Workspace, clock: Clock | None = None, sensor: str | None = None) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        clock: Clock | None = None,
+        sensor: str | None = None,
+        mount: frozenset[str] | None = None,
+    ) -> None:
         self.workspace = workspace
         self._wanted_sensor = sensor
+        self._mount = mount
         self.settings = load(workspace.settings_file)
         self._clock = clock or SystemClock()
         self._lock = StoreLock(workspace.lock_file)
@@ -97,7 +105,7 @@ class Recorder:
         self.notes: list[str] = []
         self.started_ns = self._clock.now_ns()
         self.session = uuid.uuid4().hex
-        self.mode = "watch"
+        self.mode = "watch" if mount is None else "mount"
         self._stopping = trio.Event()
         self._taken: deque[Item] = deque()
         """What was taken out of the inbox, and not taken in yet: a drain may be cancelled half-way."""
@@ -158,7 +166,7 @@ class Recorder:
             self._skip,
             self._wanted,
         )
-        self.sources, why = choose(self._wanted_sensor, around, self.inbox)
+        self.sources, why = choose(self._wanted_sensor, around, self.inbox, self._mount)
         self.notes = [*([why] if why else []), *self.sources.notes()]
         if self.sources.exact:
             self.attributor.names_processes()
@@ -226,11 +234,12 @@ class Recorder:
         that moves with one above it.
         """
         before = identity(self.workspace.root)
-        while identity(self.workspace.root) == before:
+        while self._mount is not None or identity(self.workspace.root) == before:
             try:
                 self._sign()
             except OSError:
-                break
+                if self._mount is None or not self._is_between_mounts():
+                    break
             if not self.sources.alive():
                 raise SensorError(
                     f"a sensor has ended by itself: see {self.workspace.log_file}, and report it"
@@ -238,6 +247,12 @@ class Recorder:
             await trio.sleep(_ALIVE_EVERY_S)
         self._gone = self._gone or self._root
         self.stop()
+
+    def _is_between_mounts(self) -> bool:
+        """Say whether the workspace cannot be reached only as its mount is being made anew."""
+        from mlamd.daemon.mounts import mount_at  # noqa: PLC0415  (Linux only)
+
+        return bool(mount_at(self._root)) or self.workspace.store.exists()
 
     def _sign(self) -> None:
         """Let the time of a file say until when everything has been stored, if that is so.

@@ -7,11 +7,12 @@ roots whose filesystem cannot be recorded exactly.
 
 import logging
 import os
+import socket
 import uuid
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import trio
 
@@ -29,6 +30,7 @@ from mlamd.sensors.polling import ProcessPoller
 from mlamd.sensors.portable import file_sensor
 from mlamd.sensors.signals import Act, Deed, Signal
 from mlamd.sensors.translate import Translator
+from mlamd.workspace import Workspace
 
 log = logging.getLogger("mlamd")
 
@@ -242,7 +244,15 @@ class Portable:
 class Exact:
     """A sensor process, this recorder's own or the system service; ``connect`` first."""
 
-    def __init__(self, around: Surroundings, inbox: Inbox, service: Path | None) -> None:
+    files: ClassVar[str] = "fanotify"
+
+    def __init__(
+        self,
+        around: Surroundings,
+        inbox: Inbox,
+        service: Path | None,
+        dial: Callable[[], socket.socket] | None = None,
+    ) -> None:
         from mlamd.host.procfs import ProcFs  # noqa: PLC0415  (Linux only)
         from mlamd.sensors.deeds import DeedTranslator  # noqa: PLC0415
 
@@ -253,7 +263,7 @@ class Exact:
         self._numbers = count(1)
         self._table = ProcFs()
         self.boot = self._table.boot
-        self.feed = Feed(around.roots, inbox, self.boot, around.clock, service, self._synced)
+        self.feed = Feed(around.roots, inbox, self.boot, around.clock, service, self._synced, dial)
         self._deeds = DeedTranslator(around.files, around.wanted, source_path, around.skip)
         self._rest: Portable | None = None
         self.exact = True
@@ -276,7 +286,7 @@ class Exact:
         """See ``Sources``."""
         accounts = ("taskstats",) if self.feed.welcome.get("accounts") else ()
         rest = self._rest.names() if self._rest is not None else ()
-        return (self.feed.name, "process connector", *accounts, *rest)
+        return (self.files, "process connector", *accounts, *rest)
 
     def how(self) -> str:
         """See ``Sources``."""
@@ -370,7 +380,7 @@ class Exact:
 
     async def barrier(self) -> None:
         """See ``Sources``."""
-        if self.feed.down_ns and self.feed.service is not None:
+        if self.feed.down_ns and self.feed.lasts:
             return  # nobody knows when it comes back; the gap says so
         number = next(self._numbers)
         reported = self._syncs[number] = trio.Event()
@@ -380,12 +390,66 @@ class Exact:
             await self._rest.barrier()
 
 
-def choose(wanted: str | None, around: Surroundings, inbox: Inbox) -> tuple[Sources, str]:
+class Mounted(Exact):
+    """The workspace mounted over itself, by a process that outlives this recorder."""
+
+    files = "fuse"
+
+    def __init__(self, around: Surroundings, inbox: Inbox, options: frozenset[str]) -> None:
+        self._workspace = Workspace(Path(os.fsdecode(around.roots[0])), around.sync_directory.parent)
+        self._options = options
+        self._bypassing: list[str] = []
+        super().__init__(around, inbox, None, self._dial)
+
+    def _dial(self) -> socket.socket:
+        from mlamd.daemon.mounts import begin, talk  # noqa: PLC0415  (Linux only)
+
+        begin(self._workspace, self._options)
+        with talk(self._workspace) as connection:
+            if connection is None:
+                raise UnavailableError("the mount's sensor does not answer")
+            return connection.dup()
+
+    def connect(self) -> None:
+        """See ``Exact``; who was in the directory before it was mounted is named."""
+        from mlamd.daemon.mounts import is_mounted  # noqa: PLC0415
+        from mlamd.host.occupants import occupants  # noqa: PLC0415
+
+        if not is_mounted(self._workspace):
+            ours = frozenset({os.getpid(), os.getppid()})
+            self._bypassing = [str(one) for one in occupants(self._around.roots[0], ours)]
+        super().connect()
+
+    def how(self) -> str:
+        """See ``Sources``."""
+        rest = "; some directories through inotify" if self._rest is not None else ""
+        return f"mounted over itself; who did what is observed{rest}"
+
+    def notes(self) -> list[str]:
+        """See ``Sources``."""
+        notes = super().notes()
+        if self._bypassing:
+            names = ", ".join(self._bypassing)
+            notes.append(
+                f"in the directory since before it was mounted: {names}; what they and their children do "
+                "there is not seen until they enter it anew (`cd .` in a shell)"
+            )
+        return notes
+
+
+def choose(
+    wanted: str | None, around: Surroundings, inbox: Inbox, mount: frozenset[str] | None = None
+) -> tuple[Sources, str]:
     """Return connected sources, and why they are not exact, if they could have been.
 
     ``wanted`` is ``inotify`` or ``fanotify``, which never falls back, or None for the best that is possible.
-    Raises ``UnavailableError`` where what was asked for by name is not to be had.
+    With ``mount``, the options of a mount, the workspace is mounted. Raises ``UnavailableError`` where what
+    was asked for by name is not to be had.
     """
+    if mount is not None:
+        mounted = Mounted(around, inbox, mount)
+        mounted.connect()
+        return mounted, ""
     if wanted == "inotify":
         return Portable(around, inbox), ""
     try:

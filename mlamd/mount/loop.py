@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import pyfuse3
 
+from mlamd.mount.courier import Courier
 from mlamd.mount.operations import Operations
 
 FSNAME = "mlamd"
@@ -48,8 +49,13 @@ class _Nursery:
 class _Waiter:
     """Waits for the next request; ``wake`` ends the waiting for good."""
 
-    def __init__(self) -> None:
+    def __init__(self, courier: Courier | None) -> None:
         self._poll = select.poll()
+        self._courier = courier
+        self._channel = -1
+        if courier is not None:
+            self._channel = courier.descriptor
+            self._poll.register(self._channel, select.POLLIN)
         self._registered = -1
         self._reading, self._writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._poll.register(self._reading, select.POLLIN)
@@ -58,9 +64,22 @@ class _Waiter:
         if descriptor != self._registered:
             self._poll.register(descriptor, select.POLLIN)
             self._registered = descriptor
-        for ready, _ in self._poll.poll():
-            if ready == self._reading:
+        courier = self._courier
+        if courier is not None and courier.full:
+            courier.send()
+        while True:
+            found = self._poll.poll(0) if courier is not None and courier.waits else self._poll.poll()
+            if not found and courier is not None:
+                courier.send()
+                found = self._poll.poll(courier.pause_ms)
+            numbers = {number for number, _ in found}
+            if self._reading in numbers:
                 raise _EndedError
+            if self._channel in numbers and courier is not None and not courier.hear():
+                self._poll.unregister(self._channel)
+                self._courier = courier = None
+            if descriptor in numbers:
+                return
 
     def wake(self) -> None:
         with suppress(OSError):
@@ -80,8 +99,14 @@ class _EndedError(Exception):
 class Mount:
     """One mounted file system; there can be one in a process. Raises ``OSError`` if it cannot be mounted."""
 
-    def __init__(self, operations: Operations, place: str, options: frozenset[str] = frozenset()) -> None:
-        self._waiter = _Waiter()
+    def __init__(
+        self,
+        operations: Operations,
+        place: str,
+        options: frozenset[str] = frozenset(),
+        courier: Courier | None = None,
+    ) -> None:
+        self._waiter = _Waiter(courier)
         pyfuse3.trio = SimpleNamespace(  # type: ignore[attr-defined]
             Lock=_Lock, lowlevel=self._waiter, open_nursery=_Nursery, ClosedResourceError=_EndedError
         )

@@ -18,14 +18,13 @@ from mlamd.host.fanotify import (
     MODIFY,
     OPEN,
     OPEN_EXEC,
+    READS,
+    WRITES,
 )
 from mlamd.host.procfs import look_at_image, read
 from mlamd.mount.backing import EXEC, Backing, Handle
 
 DEED, IMAGE = range(2)
-READS, WRITES = 1 << 40, 1 << 41
-"""Bits beside those of ``host.fanotify``: for what a file was opened."""
-
 Row = tuple[object, ...]
 """``(DEED, at_ns, mask, process, path, new path)`` or ``(IMAGE, at_ns, process, image)``, where the image is
 what ``look_at_image`` returned. Times are monotonic, paths relative to the root."""
@@ -140,12 +139,14 @@ class Witness:
         self._tell(mask, handle.process, self._path(handle.node))
 
     def closed(self, handle: Handle, *, last: bool) -> None:
-        """Take down a close: of one descriptor, if something was written; of the ``last``, in any case."""
+        """Take down a close: of any descriptor if something was written or nothing can be; else the last."""
+        writable = handle.flags & os.O_ACCMODE != os.O_RDONLY
         if handle.changed:
             handle.changed, handle.closed = False, True
             self._tell(MODIFY | CLOSE_WRITE, handle.process, self._path(handle.node))
-        elif last and not handle.closed:
-            writable = handle.flags & os.O_ACCMODE != os.O_RDONLY
+        elif not handle.closed and (last or not writable):
+            # The kernel says only after a process has ended that it will ask no more.
+            handle.closed = True
             mask = CLOSE_WRITE if writable else CLOSE_NOWRITE
             self._tell(mask, handle.process, self._path(handle.node))
 

@@ -18,10 +18,12 @@ from mlamd.host.fanotify import (
     ONDIR,
     OPEN,
     OPEN_EXEC,
+    READS,
     RENAME,
+    WRITES,
 )
 from mlamd.model import codec
-from mlamd.mount.witness import IMAGE, READS, WRITES
+from mlamd.mount.witness import IMAGE
 from tests.mount.difference import Twin, tree
 from tests.mount.mounted import mounted
 

@@ -1,0 +1,492 @@
+"""The sensor process of the mount mode: mounts the workspace over itself, and tells what is done in it.
+
+The kernel is answered by a process of its own (``mlamd.mount.serving``), which only takes down what is done.
+This one puts that in order with what processes do (fork, exec, exit), both by the kernel's monotonic clock,
+and speaks to recorders as the sensor service does. It goes on when a recorder ends; if it ends itself, the
+other process detaches the mount.
+"""
+
+import contextlib
+import itertools
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from mlamd.daemon.mounts import NAME, clean, refusal
+from mlamd.daemon.telling import Client, Eye, Teller
+from mlamd.errors import AccessError, AlreadyRecordedError, UnavailableError
+from mlamd.host.connector import Connector, Kind, ProcessEvent
+from mlamd.host.fanotify import Raw
+from mlamd.host.procfs import ProcFs
+from mlamd.host.taskstats import TaskStats
+from mlamd.model.observations import Lost
+from mlamd.model.processes import ProcessFacts
+from mlamd.mount import courier
+from mlamd.mount.witness import DEED
+from mlamd.sensors import frames
+from mlamd.sensors.capture import Batch
+from mlamd.sensors.directories import SKIPPED, Directories
+from mlamd.sensors.executions import Change, Executions, Seen
+from mlamd.sensors.looker import Looker, seen_in
+from mlamd.workspace import Workspace
+
+log = logging.getLogger("mlamd")
+
+_ANSWER_S = 10.0
+_IDLE_S, _SOON_S = 1.0, 0.02
+_REST_S = 0.002
+_MOST_PLACES = 100_000
+_DRIFT_NS = 1_000_000
+_MOST_IMAGES = 10_000
+_QUICK_S, _MOST_QUICK = 5.0, 3
+_BYPASSED = "{} began in the directory as it was before the mount: what it does there is not seen"
+_GONE = "the mount had ended by itself, and was made anew: what was done meanwhile was not seen"
+
+
+class Places(Directories):
+    """The directories of a mount: their keys are their paths, and none has to be looked for."""
+
+    def __init__(self, root: bytes) -> None:
+        self._root = root
+        self._below = root + b"/"
+        self._cache: dict[bytes, bytes | None] = {}
+        self.missed = 0
+        self.path = self._place  # type: ignore[assignment]
+
+    def __len__(self) -> int:
+        return 0
+
+    def _place(self, key: bytes, default: bytes | None = None) -> bytes | None:
+        if key in self._cache:
+            return self._cache[key]
+        if len(self._cache) > _MOST_PLACES:
+            self._cache.clear()
+        inner = key == self._root or key.startswith(self._below)
+        names = set(key[len(self._below) :].split(b"/"))
+        place = key if inner and not names & SKIPPED else default
+        self._cache[key] = place
+        return place
+
+    def build(self) -> None:
+        """See ``Directories``."""
+
+    def standing(self, pid: int) -> bytes | None:
+        """See ``Directories``."""
+        try:
+            return self._place(os.fsencode(os.readlink(f"/proc/{pid}/cwd")))
+        except OSError:
+            return None
+
+    def made(self, key: bytes, parent: bytes, name: bytes) -> None:
+        """See ``Directories``."""
+
+    def moved(self, key: bytes, path: bytes | None) -> None:
+        """See ``Directories``."""
+
+    def removed(self, key: bytes) -> None:
+        """See ``Directories``."""
+
+
+class _Clock:
+    """From the kernel's monotonic time to the wall clock, without the jitter of reading both each time."""
+
+    def __init__(self) -> None:
+        self._offset_ns = time.time_ns() - time.monotonic_ns()
+
+    def follow(self) -> None:
+        """Take note if the wall clock was set."""
+        offset_ns = time.time_ns() - time.monotonic_ns()
+        if abs(offset_ns - self._offset_ns) > _DRIFT_NS:
+            self._offset_ns = offset_ns
+
+    def wall_ns(self, monotonic_ns: int) -> int:
+        """Return the wall clock at a monotonic time."""
+        return monotonic_ns + self._offset_ns
+
+
+class MountSensor(Teller):
+    """Mounts, and tells until ``stop``; make it while the process has one thread.
+
+    Raises ``UnavailableError`` where the machine, the user or the directory does not allow a mount.
+    """
+
+    def __init__(self, workspace: Workspace, options: frozenset[str]) -> None:
+        self._place = os.fsencode(workspace.root)
+        refused = refusal(workspace.root)
+        if refused:
+            raise UnavailableError(refused)
+        super().__init__(ProcFs(), {})
+        self._options = options
+        self._backing = os.open(workspace.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._store = os.open(workspace.store, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._store_inside = workspace.store.parent == workspace.root
+        self._clock = _Clock()
+        self._looker = Looker()
+        try:
+            self._connector = Connector()
+        except OSError as error:
+            self._looker.close()
+            raise UnavailableError(
+                f"mount mode needs the kernel's word of processes, which this user may not have: {error} "
+                "(Linux 6.6 or newer, or CAP_NET_ADMIN)"
+            ) from error
+        self._accounts: TaskStats | None = None
+        with contextlib.suppress(OSError):
+            self._accounts = TaskStats()
+        self._counts = self._accounts is not None
+        self._executions = Executions(self._table, self._image, self._wanted, self._clock.wall_ns)
+        self._images: dict[int, tuple[int, list[Any]]] = {}
+        self._changes: deque[Change] = deque()
+        self._rows: deque[list[Any]] = deque()
+        self._until_ns = 0
+        """Until when everything that was done in the mount is in ``_rows``."""
+        self._lost = 0
+        self._bypassing: list[str] = []
+        """Programs that began in the directory that the mount covers."""
+        self._covered = os.fstat(self._backing).st_dev
+        self._numbers = itertools.count(1)
+        self._last_asked = self._answered = 0
+        self._stopping = False
+        self._mounted_s = 0.0
+        self._quick = 0
+        self._server: subprocess.Popen[bytes] | None = None
+        self._channel: socket.socket | None = None
+        self._executions.survey()
+        try:
+            self._mount()
+        except BaseException:
+            self.close()
+            raise
+
+    # --- the mount ---------------------------------------------------------------------------
+
+    def _mount(self) -> None:
+        """Start the process that answers the kernel; returns when it does."""
+        ours, its = courier.pair()
+        link = b"/proc/%d/fd/%d" % (os.getpid(), self._store) if self._store_inside else b""
+        command = [sys.executable, "-m", "mlamd", "mounted", "--serve", str(self._backing), str(its.fileno())]
+        command += ["--link", os.fsdecode(link), "--options", ",".join(sorted(self._options))]
+        with its:
+            self._server = subprocess.Popen(
+                [*command, "--", self._place],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(self._backing, its.fileno()),
+                start_new_session=True,
+                cwd="/",
+            )
+        self._channel = ours
+        self._mounted_s = time.monotonic()
+        why = self._first_answer(ours)
+        if why:
+            self._server.wait()
+            self._channel = None
+            ours.close()
+            raise UnavailableError(f"{why}: see docs/how-to/mount-mode.md")
+        self._waits[ours.fileno()] = self._read_rows
+
+    def _first_answer(self, channel: socket.socket) -> str:
+        """Return why there is no mount, "" if there is one."""
+        try:
+            self._last_asked = next(self._numbers)
+            courier.ask(channel, self._last_asked)
+            if not select.select([channel], [], [], _ANSWER_S)[0]:
+                return "the mount does not answer"
+        except OSError as error:
+            return f"the mount has ended at once ({error})"
+        found = courier.messages(channel)
+        if not found:
+            return "the mount has ended at once"
+        if len(found[0]) == 1:
+            return str(found[0][0])
+        self._take_messages(found)
+        return ""
+
+    def _remount(self) -> None:
+        """Mount anew after the process that answers the kernel has ended, unless it was unmounted."""
+        if self._channel is not None:
+            self._waits.pop(self._channel.fileno(), None)
+            self._channel.close()
+            self._channel = None
+        ended = self._server.wait() if self._server is not None else 0
+        self._tell_all(time.monotonic_ns())
+        if self._stopping or not ended:
+            self._stopping = True
+            return
+        down_ns = time.time_ns()
+        log.warning("the mount of %s has ended (status %d); mounting anew", os.fsdecode(self._place), ended)
+        self._quick = self._quick + 1 if time.monotonic() - self._mounted_s < _QUICK_S else 0
+        clean(self._place)
+        why = "it ends as soon as it has begun" if self._quick > _MOST_QUICK else self._mounted_anew()
+        if why:
+            log.warning("cannot mount %s anew: %s", os.fsdecode(self._place), why)
+            self._stopping = True
+            return
+        for one in self.clients():
+            one.outbox.tell(Lost(time.time_ns(), down_ns, b"", "remounted", _GONE))
+            one.outbox.flush()
+
+    def _mounted_anew(self) -> str:
+        try:
+            self._mount()
+        except UnavailableError as error:
+            return str(error)
+        return ""
+
+    def unmount(self, *, lazy: bool) -> str:
+        """Take the mount away; return why that cannot be done, "" if it was."""
+        if self._server is None:
+            return ""
+        command = ["fusermount3", "-u", *(["-z"] if lazy else []), "--", os.fsdecode(self._place)]
+        if os.geteuid() == 0:
+            command = ["umount", *(["-l"] if lazy else []), "--", os.fsdecode(self._place)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+        if done.returncode:
+            return done.stderr.strip() or f"{command[0]} ended with {done.returncode}"
+        self._stopping = True
+        return ""
+
+    # --- what happens ------------------------------------------------------------------------
+
+    def _image(self, event: ProcessEvent, before: ProcessFacts) -> Seen | None:
+        """Return what was seen of a program: by the looker, or at its first deed in the mount."""
+        seen = self._looker.image(event, before)
+        if seen is None and event.process in self._images:
+            at_ns, image = self._images[event.process]
+            if at_ns >= event.monotonic_ns:
+                seen = seen_in([*image, None], before)
+        if seen is None:
+            return None
+        cwd = os.fsencode(seen.facts.cwd)
+        if (cwd + b"/").startswith(self._place + b"/") and self._is_covered(event.process):
+            self._bypassing.append(f"{seen.facts.name} (pid {event.process})")
+        return seen._replace(place=None)
+
+    def _is_covered(self, process: int) -> bool:
+        try:
+            return os.stat(f"/proc/{process}/cwd").st_dev == self._covered
+        except OSError:
+            return False
+
+    def _read_rows(self) -> None:
+        found = courier.messages(self._channel) if self._channel is not None else []
+        if found is None:
+            self._remount()
+        else:
+            self._take_messages(found)
+
+    def _take_messages(self, found: list[list[Any]]) -> None:
+        for answered, until_ns, lost, rows in found:
+            self._answered = max(self._answered, answered)
+            self._until_ns = max(self._until_ns, until_ns)
+            self._lost += lost
+            for row in rows:
+                if row[0] == DEED:
+                    self._rows.append(row)
+                elif row[3] is not None:
+                    if len(self._images) > _MOST_IMAGES:
+                        self._images.clear()
+                    self._images[row[2]] = (row[1], row[3])
+
+    def _read_processes(self) -> None:
+        events, lost = self._connector.read()
+        for event in events:
+            if event.kind == Kind.EXIT and self._accounts is not None:
+                self._executions.spent(self._accounts.read())
+            self._changes += self._executions.take(event)
+        if lost:
+            self._tell_lost("process-overflow", "the kernel's queue of process events was full")
+            self._changes += self._executions.again(time.time_ns())
+
+    def _tell_lost(self, reason: str, detail: str) -> None:
+        now_ns = time.time_ns()
+        for one in self.clients():
+            one.outbox.tell(Lost(now_ns, now_ns, b"", reason, detail))
+
+    def _tell_all(self, until_ns: int) -> None:
+        """Tell what was done and what processes did until then, in the order of the kernel's clock."""
+        until_ns = self._clock.wall_ns(until_ns)
+        while self._rows:
+            row = self._rows.popleft()
+            at_ns = self._clock.wall_ns(row[1])
+            self._tell_changes(at_ns)
+            self._tell(Batch(at_ns, at_ns, [self._raw(row)], [], at_ns))
+        self._tell_changes(until_ns)
+        if self._lost:
+            self._tell_lost("overflow", f"{self._lost} deeds were too many for the sensor of the mount")
+            self._lost = 0
+        if self._bypassing:
+            self._tell_lost("bypassed", _BYPASSED.format(", ".join(self._bypassing)))
+            self._bypassing.clear()
+        self._flush()
+
+    def _tell_changes(self, until_ns: int) -> None:
+        some = []
+        while self._changes and self._changes[0].at_ns <= until_ns:
+            some.append(self._changes.popleft())
+        if some:
+            self._tell(Batch(some[0].at_ns, until_ns, [], some, until_ns))
+
+    def _raw(self, row: list[Any]) -> Raw:
+        _, _, mask, process, path, new_path = row
+        above, _, name = path.rpartition(b"/")
+        new_above, _, new_name = new_path.rpartition(b"/")
+        directory = self._place + b"/" + above if above else self._place
+        new_directory = self._place + b"/" + new_above if new_above else self._place
+        if not new_path:
+            return Raw(mask, process, directory, name, b"")
+        return Raw(mask, process, directory, name, b"", new_directory, new_name)
+
+    # --- recorders ---------------------------------------------------------------------------
+
+    def _refused(self, root: bytes, eye: Eye | None, *, workspace: bool) -> str:
+        del eye, workspace
+        return "" if root == self._place else "it is outside of the mount"
+
+    def _directories(self, roots: tuple[bytes, ...], client: Client) -> Directories:
+        del roots, client
+        return Places(self._place)
+
+    def _own(self) -> tuple[int, ...]:
+        return (os.getpid(), *([self._server.pid] if self._server is not None else []))
+
+    def _drain(self) -> None:
+        """Tell everything that has happened so far: the mount is asked, and answers between two requests."""
+        number = self._ask()
+        deadline = time.monotonic() + _ANSWER_S
+        while number and self._channel is not None and self._answered < number:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._channel], [], [], left)[0]:
+                log.warning("the mount does not answer in time")
+                break
+            self._read_rows()
+        self._read_processes()
+        self._tell_all(self._until_ns)
+
+    def _ask(self) -> int:
+        if self._channel is None:
+            return 0
+        number = next(self._numbers)
+        try:
+            courier.ask(self._channel, number)
+        except OSError:
+            return 0
+        self._last_asked = number
+        return number
+
+    def _answer(self, client: Client, value: object) -> None:
+        """See ``Teller``: the mount can be taken away."""
+        if not isinstance(value, list) or value[0] != "unmount":
+            raise ValueError("neither a greeting nor a request")
+        why = self.unmount(lazy=bool(value[1]))
+        client.outbox.put(frames.frame({"unmounted": not why, "why": why, "pid": os.getpid()}))
+
+    def listen(self) -> None:
+        """Let recorders come."""
+        listener = listening(self._store)
+        self._listener = listener
+        self._waits[listener.fileno()] = self._accept
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        uid = peer_uid(connection)
+        if uid in {0, os.geteuid()}:
+            self.attach(connection, -1)
+        else:
+            connection.close()
+
+    def wait_on(self, descriptor: int, action: Callable[[], None]) -> None:
+        """Call ``action`` whenever a descriptor is readable."""
+        self._waits[descriptor] = action
+
+    def stop(self) -> None:
+        """Detach the mount, and end when nobody is in it any more."""
+        self.unmount(lazy=True)
+
+    def run(self) -> None:
+        """Tell until the mount is unmounted."""
+        self._waits[self._connector.descriptor] = self._read_processes
+        while not self._stopping:
+            busy = bool(self._changes or self._executions.waits)
+            timeout = _SOON_S if busy else _IDLE_S
+            ready, _, _ = select.select(list(self._waits), [], [], timeout)
+            self._clock.follow()
+            # Rows before processes: of what is told of a deed, all that its process did before is known then.
+            for descriptor in ready:
+                action = self._waits.get(descriptor)
+                if action is not None and descriptor != self._connector.descriptor:
+                    action()
+            self._read_processes()
+            if self._executions.waits:
+                self._changes += self._executions.later(time.time_ns())
+            self._tell_all(self._until_ns)
+            if self._changes and self._answered >= self._last_asked:
+                self._ask()
+            self._executions.forget(time.time_ns())
+            if ready:
+                time.sleep(_REST_S)
+
+    def close(self) -> None:
+        """Give back what the system lent; the other process detaches a mount that is still there."""
+        if self._channel is not None:
+            self._channel.close()
+        self._looker.close()
+        self._connector.close()
+        for one in self.clients():
+            one.outbox.flush()
+            one.outbox.close()
+        with contextlib.suppress(OSError):
+            os.unlink(NAME, dir_fd=self._store)
+
+
+def listening(store: int) -> socket.socket:
+    """Return a socket that listens in a store, for its owner only."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(NAME, dir_fd=store)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(f"/proc/self/fd/{store}/{NAME}")
+        listener.listen(16)
+    finally:
+        os.umask(mask)
+    return listener
+
+
+def peer_uid(connection: socket.socket) -> int:
+    """Return whose process is at the other end (unix(7), SO_PEERCRED)."""
+    data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return int.from_bytes(data[4:8], sys.byteorder)
+
+
+def run(workspace: Workspace, options: frozenset[str], say: Callable[[str], None]) -> int:
+    """Be the sensor process of a mounted workspace, until it is unmounted; ``say`` gets ready or an error."""
+    try:
+        sensor = MountSensor(workspace, options)
+    except (UnavailableError, AccessError, AlreadyRecordedError) as error:
+        say(str(error))
+        return error.exit_code
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.set_wakeup_fd(writing)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        sensor.listen()
+        sensor.wait_on(reading, sensor.stop)
+        say("ready")
+        sensor.run()
+    finally:
+        sensor.close()
+    return 0

@@ -1,0 +1,149 @@
+"""A mount from outside: whether there can be one, is one, who is in it; how it begins and is taken away."""
+
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mlamd.daemon import client as control
+from mlamd.errors import UnavailableError
+from mlamd.host.occupants import occupants
+from mlamd.sensors import frames
+from mlamd.workspace import Workspace
+
+NAME = "mount.sock"
+
+
+def mount_at(place: bytes, table: str | None = None) -> str:
+    """Return the type of what is mounted exactly at a place, "" if nothing is."""
+    text = table or Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    kind = ""
+    for line in text.splitlines():
+        left, _, right = line.partition(" - ")
+        point = os.fsencode(left.split(" ")[4]).decode("unicode_escape", "surrogateescape")
+        if os.fsencode(point) == place:
+            kind, source = right.split(" ", 2)[:2]
+            kind = "mlamd" if source == "mlamd" else kind
+    return kind
+
+
+def is_stale(place: bytes) -> bool:
+    """Say whether a mount of ours stands at a place, and nobody answers there."""
+    if mount_at(place) != "mlamd":
+        return False
+    try:
+        os.stat(place)
+    except OSError:
+        return True
+    return False
+
+
+def clean(place: bytes) -> None:
+    """Take away a mount whose process has ended."""
+    for _ in range(5):
+        if not is_stale(place):
+            return
+        command = ["fusermount3", "-u", "-z", "--", os.fsdecode(place)]
+        if os.geteuid() == 0:
+            command = ["umount", "-l", "--", os.fsdecode(place)]
+        subprocess.run(command, check=False, capture_output=True, cwd="/")
+
+
+def refusal(root: Path) -> str:
+    """Say why a directory cannot be mounted over by this user, "" if it can."""
+    if sys.platform != "linux":
+        return "mount mode is a part of Linux: leave out --mode mount"
+    if not os.path.exists("/dev/fuse"):
+        return (
+            "there is no /dev/fuse: load the module (`modprobe fuse`), or let the container have the device"
+        )
+    if shutil.which("fusermount3") is None:
+        return "there is no fusermount3: install the package fuse3"
+    try:
+        import pyfuse3  # noqa: F401, PLC0415  (Linux only)
+    except ImportError as error:
+        return f"pyfuse3 cannot be loaded ({error}): `pip install pyfuse3`, which needs libfuse3"
+    clean(os.fsencode(root))
+    kind = mount_at(os.fsencode(root))
+    if kind:
+        return f"{root} is a mount point already ({kind}): mount mode cannot be laid over it"
+    status = root.stat()
+    if os.geteuid() not in {0, status.st_uid}:
+        return f"{root} belongs to another user (uid {status.st_uid}): only its owner may mount over it"
+    if not status.st_mode & stat.S_IWUSR and os.geteuid():
+        return f"{root} cannot be written by its owner: `chmod u+w {root}`"
+    return ""
+
+
+@contextmanager
+def talk(workspace: Workspace, timeout_s: float = 5.0) -> Iterator[socket.socket | None]:
+    """Give a connection to the mount's sensor, None if there is none."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout_s)
+        try:
+            with control.address_of(workspace.store, NAME) as address:
+                connection.connect(address)
+        except OSError:
+            yield None
+            return
+        yield connection
+
+
+def is_mounted(workspace: Workspace) -> bool:
+    """Say whether a workspace is mounted, and its sensor answers."""
+    with talk(workspace) as connection:
+        return connection is not None
+
+
+def take_away(workspace: Workspace, *, lazy: bool) -> str:
+    """Unmount a workspace; return why that cannot be done, "" if it was."""
+    with talk(workspace, 60.0) as connection:
+        if connection is None:
+            return ""
+        connection.sendall(frames.frame(["unmount", lazy]))
+        splitter = frames.Splitter()
+        while True:
+            data = connection.recv(1 << 16)
+            if not data:
+                return ""
+            for value in splitter.feed(data):
+                return str(value.get("why", ""))
+
+
+def busy_with(workspace: Workspace, but: frozenset[int]) -> list[str]:
+    """Name the processes that are in a mounted workspace."""
+    root = os.fsencode(workspace.root)
+    device = os.stat(root).st_dev
+    return [str(one) for one in occupants(root, but, device)]
+
+
+def begin(workspace: Workspace, options: frozenset[str]) -> None:
+    """Mount a workspace in a process of its own, unless it is mounted; returns when it is.
+
+    Raises ``UnavailableError`` where that is not possible.
+    """
+    if is_mounted(workspace):
+        return
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "mlamd", "-C", str(workspace.root), "mounted"]
+    command += ["--options", ",".join(sorted(options)), "--ready", str(writing)]
+    subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        cwd="/",
+        pass_fds=(writing,),
+        start_new_session=True,
+    )
+    os.close(writing)
+    try:
+        text = os.read(reading, 1 << 16).decode("utf-8", "replace")
+    finally:
+        os.close(reading)
+    if text != "ready":
+        raise UnavailableError(text or f"the mount's process has ended: see {workspace.log_file}")

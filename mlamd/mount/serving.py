@@ -1,0 +1,49 @@
+"""The process that answers the kernel for one mounted directory, and does nothing else."""
+
+import os
+import signal
+import socket
+import subprocess
+
+from mlamd.mount.backing import Backing
+from mlamd.mount.courier import Courier
+from mlamd.mount.loop import Mount
+from mlamd.mount.operations import Operations
+from mlamd.mount.witness import Witness
+
+
+def serve(
+    place: bytes, descriptor: int, channel: socket.socket, store_link: bytes, options: frozenset[str]
+) -> int:
+    """Mount the directory that ``descriptor`` stands for over ``place``, until it is unmounted.
+
+    Tells what is done there through the channel, and first, if it cannot mount, why. When nobody listens any
+    more it detaches the mount: who is in it goes on, and everybody else comes to the plain directory.
+    Returns an exit status.
+    """
+    os.chdir("/")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    backing = Backing(descriptor, store_link)
+    witness = Witness(backing)
+    courier = Courier(channel, witness.rows, lambda: detach(place))
+    try:
+        mount = Mount(Operations(backing, witness), os.fsdecode(place), options, courier)
+    except OSError as error:
+        courier.fail(str(error))
+        return 1
+    signal.signal(signal.SIGTERM, lambda *_: detach(place))
+    try:
+        mount.run()
+    finally:
+        mount.close(unmount=False)
+        backing.close()
+    return 0
+
+
+def detach(place: bytes) -> None:
+    """Take a mount away from its place, and do not wait: those who are in it may stay."""
+    command = ["fusermount3", "-u", "-z", "--", os.fsdecode(place)]
+    if os.geteuid() == 0:
+        command = ["umount", "-l", "--", os.fsdecode(place)]
+    subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
