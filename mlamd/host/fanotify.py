@@ -40,9 +40,6 @@ _MOST_HANDLE_BYTES = 128
 _MISSING = {errno.ENOSYS: "the kernel has no fanotify", errno.EINVAL: "the kernel is older than Linux 5.17"}
 _UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENODEV, errno.EXDEV, errno.EINVAL, errno.ENOSYS})
 
-READS, WRITES = 1 << 40, 1 << 41
-"""No bits of the kernel's: for what a file was opened, where that is known."""
-
 
 class Raw(NamedTuple):
     """One event of the kernel; ``directory`` and ``target`` are keys as made by ``key_of``.

@@ -34,7 +34,7 @@ class Caller(NamedTuple):
 class Handle:
     """A file that somebody has open."""
 
-    __slots__ = ("changed", "closed", "descriptor", "flags", "node", "process")
+    __slots__ = ("changed", "closed", "descriptor", "emptied", "flags", "made", "node", "process")
 
     def __init__(self, node: Node, descriptor: int, flags: int) -> None:
         self.node = node
@@ -45,7 +45,11 @@ class Handle:
         self.changed = False
         """True if content was changed since the last close of a descriptor."""
         self.closed = False
-        """True if it was told that it was closed after writing."""
+        """True if it was told that it was closed."""
+        self.made = False
+        """True if this open made the file."""
+        self.emptied = False
+        """True if the file was emptied through it."""
 
 
 class Changes(NamedTuple):
@@ -188,7 +192,8 @@ class Backing:
                 os.truncate(way, changes.size)
             else:
                 os.ftruncate(held.descriptor, changes.size)
-                held.changed = True
+                held.changed = held.changed or changes.size > 0
+                held.emptied = held.emptied or not changes.size
         if (
             changes.uid is not None
             or changes.gid is not None

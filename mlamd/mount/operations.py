@@ -101,6 +101,8 @@ class Operations(pyfuse3.Operations):
         )
         node = self._backing.nodes[number]
         status = self._backing.set_attributes(number, changes, fh)
+        if fh is not None and changes.size == 0 and self._witness is not None:
+            self._witness.emptied(ctx.pid, self._backing.handle(fh))
         # With a handle it is a change that the close will tell of.
         if fh is None and self._witness is not None and not _of_kernel(fields):
             mask = (MODIFY if fields.update_size else ATTRIB) | (ONDIR if node.directory else 0)

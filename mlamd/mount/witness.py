@@ -12,14 +12,13 @@ from collections import deque
 from contextlib import suppress
 
 from mlamd.host.fanotify import (
+    ACCESS,
     CLOSE_NOWRITE,
     CLOSE_WRITE,
     CREATE,
     MODIFY,
     OPEN,
     OPEN_EXEC,
-    READS,
-    WRITES,
 )
 from mlamd.host.procfs import look_at_image, read
 from mlamd.mount.backing import EXEC, Backing, Handle
@@ -34,6 +33,8 @@ _FORKED = 0x40
 """``PF_FORKNOEXEC`` (include/linux/sched.h)."""
 _KCMP = {"x86_64": 312, "aarch64": 272}.get(os.uname().machine, -1)
 _KCMP_VM = 1
+_WAITING = b"request_wait_answer"
+"""fs/fuse/dev.c"""
 
 
 class _Task:
@@ -133,22 +134,57 @@ class Witness:
     def opened(self, thread: int, handle: Handle, *, made: bool) -> None:
         """Take down an open, and remember whose it is."""
         handle.process = self._tasks.process(thread)
-        mode = handle.flags & os.O_ACCMODE
+        handle.made = made
         mask = OPEN | (CREATE if made else 0) | (OPEN_EXEC if handle.flags & EXEC else 0)
-        mask |= (WRITES if mode != os.O_RDONLY else 0) | (READS if mode != os.O_WRONLY else 0)
+        if handle.flags & os.O_ACCMODE == os.O_RDONLY and not made:
+            mask |= ACCESS
         self._tell(mask, handle.process, self._path(handle.node))
+
+    def emptied(self, thread: int, handle: Handle) -> None:
+        """Take down that a file was emptied through an open one: a shell does so for the program to come."""
+        if not handle.made:
+            self._tell(MODIFY, self._tasks.process(thread), self._path(handle.node))
 
     def closed(self, handle: Handle, *, last: bool) -> None:
         """Take down a close: of any descriptor if something was written or nothing can be; else the last."""
-        writable = handle.flags & os.O_ACCMODE != os.O_RDONLY
+        mode = handle.flags & os.O_ACCMODE
+        writable = mode != os.O_RDONLY
+        # What is in the kernel's cache is read without a word; who opened for both is taken to have read.
+        read = ACCESS if mode == os.O_RDWR and not (handle.made or handle.emptied or handle.closed) else 0
         if handle.changed:
             handle.changed, handle.closed = False, True
-            self._tell(MODIFY | CLOSE_WRITE, handle.process, self._path(handle.node))
+            process = handle.process if last else closer(handle.process)
+            self._tell(read | MODIFY | CLOSE_WRITE, process, self._path(handle.node))
         elif not handle.closed and (last or not writable):
             # The kernel says only after a process has ended that it will ask no more.
             handle.closed = True
-            mask = CLOSE_WRITE if writable else CLOSE_NOWRITE
+            mask = read | (CLOSE_WRITE if writable else CLOSE_NOWRITE)
             self._tell(mask, handle.process, self._path(handle.node))
+
+
+def closer(process: int) -> int:
+    """Return who waits for us to answer a close: the one that opened the file, or one that got it from there.
+
+    The kernel says who, but pyfuse3 does not pass it on. A process that waits for a file system of this kind
+    does so in one function (proc_pid_wchan(5)). If several do, it is taken to be the one that opened.
+    """
+    if _waits(process):
+        return process
+    others = [int(name) for name in os.listdir("/proc") if name.isdigit() and _waits(int(name))]
+    return others[0] if len(others) == 1 else process
+
+
+def _waits(process: int) -> bool:
+    base = f"/proc/{process}/task"
+    try:
+        tasks = os.listdir(base)
+    except OSError:
+        return False
+    for task in tasks:
+        with suppress(OSError):
+            if read(f"{base}/{task}/wchan") == _WAITING:
+                return True
+    return False
 
 
 def thread_group(thread: int) -> int:

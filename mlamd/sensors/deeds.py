@@ -22,9 +22,7 @@ from mlamd.host.fanotify import (
     ONDIR,
     OPEN,
     OPEN_EXEC,
-    READS,
     RENAME,
-    WRITES,
 )
 from mlamd.host.files import FileHost
 from mlamd.model import observations as seen
@@ -128,10 +126,7 @@ class DeedTranslator:
         if mask & _OPENED:
             changed = bool(mask & MODIFY)
             created = bool(mask & CREATE)
-            reads, writes = _mode(deed.mask)
-            yield seen.FileOpened(
-                deed.from_ns, path, stat, process, reads, writes, created=created, changed=changed
-            )
+            yield seen.FileOpened(deed.from_ns, path, stat, process, created=created, changed=changed)
         if mask & (ACCESS | OPEN_EXEC):
             yield seen.FileRead(deed.from_ns, path, process, stat)
         if mask & MODIFY:
@@ -147,9 +142,3 @@ class DeedTranslator:
         if stat is not None:
             mark = self._files.source_mark(deed.path)
             yield seen.FileOpened(deed.from_ns, deed.path, stat, deed.process, source_mark=mark)
-
-
-def _mode(mask: int) -> tuple[bool | None, bool | None]:
-    """Return for what a file was opened: a mount says so, fanotify does not."""
-    reads, writes = bool(mask & READS), bool(mask & WRITES)
-    return (reads, writes) if reads or writes else (None, None)

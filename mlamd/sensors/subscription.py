@@ -44,6 +44,7 @@ _SOMEBODY = -1
 _LOADING_NS = 1_000_000_000
 _MOST_LOADING = 10_000
 _MOST_DEAD = 32
+_MOST_LEFT = 1_000
 
 Told = Deed | seen.Observation
 
@@ -110,6 +111,8 @@ class Subscription:
         """How many programs were told of without their command line."""
         self._relevant: set[Known] = set()
         self._shown: set[Known] = set()
+        self._left: dict[Known, None] = {}
+        """Those of whose end was told lately."""
         self._changes: deque[Change] = deque()
         self._of: dict[int, deque[Change]] = {}
         self._leaving: list[bytes] = []
@@ -276,6 +279,9 @@ class Subscription:
                 self._used.setdefault(shown, Usage()).join(usage)
         if known in self._shown:
             self._tell(seen.ProcessGone(change.at_ns, known.key, known.code if theirs else None))
+            self._left[known] = None
+            if len(self._left) > _MOST_LEFT:
+                del self._left[next(iter(self._left))]
         self._shown.discard(known)
         self._relevant.discard(known)
 
@@ -454,7 +460,7 @@ class Subscription:
             return ProcessKey("", pid if self._uid == _ANYBODY else _SOMEBODY, 0)
         if not self._is_theirs(known.facts):
             return ProcessKey("", 0, known.facts.uid)
-        if known not in self._shown:
+        if known not in self._shown and known not in self._left:
             facts = known.facts
             for change in self._of.get(pid, ()):
                 if change.known is known and change.kind is Kind.FORK:

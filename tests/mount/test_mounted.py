@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlamd.host.fanotify import (
+    ACCESS,
     ATTRIB,
     CLOSE_NOWRITE,
     CLOSE_WRITE,
@@ -18,9 +19,7 @@ from mlamd.host.fanotify import (
     ONDIR,
     OPEN,
     OPEN_EXEC,
-    READS,
     RENAME,
-    WRITES,
 )
 from mlamd.model import codec
 from mlamd.mount.witness import IMAGE
@@ -259,8 +258,7 @@ _BITS = {
     "create": CREATE,
     "open": OPEN,
     "exec": OPEN_EXEC,
-    "reads": READS,
-    "writes": WRITES,
+    "read": ACCESS,
     "changed": MODIFY,
     "touched": ATTRIB,
     "written": CLOSE_WRITE,
@@ -298,19 +296,19 @@ def test_everything_is_told_with_the_program_that_did_it(places: tuple[Path, Pat
         subprocess.run(["sh", "-c", script], cwd=place, check=True, stdout=subprocess.DEVNULL)
     # The last close of a file in which nothing was changed is told some time later.
     assert [row for row in _told(notes) if row[1] not in {"closed", "written"}] == [
-        ("cp a b", "open reads", "a"),
-        ("cp a b", "create open writes", "b"),
+        ("cp a b", "open read", "a"),
+        ("cp a b", "create open", "b"),
         ("cp a b", "changed written", "b"),
         ("mv b c", "renamed", "b c"),
-        (f"sh -c {script}", "open exec reads", "run.sh"),
-        ("/bin/sh ./run.sh", "open reads", "run.sh"),
-        ("cat a", "open reads", "a"),
-        ("touch c", "open writes", "c"),
+        (f"sh -c {script}", "open exec read", "run.sh"),
+        ("/bin/sh ./run.sh", "open read", "run.sh"),
+        ("cat a", "open read", "a"),
+        ("touch c", "open", "c"),
         ("touch c", "touched", "c"),
         ("mkdir d", "create directory", "d"),
         ("rm a", "removed", "a"),
         ("ln c e", "create", "e"),
-        ("truncate -s 1 c", "open writes", "c"),
+        ("truncate -s 1 c", "open", "c"),
         ("truncate -s 1 c", "changed written", "c"),
         ("rmdir d", "removed directory", "d"),
     ]
