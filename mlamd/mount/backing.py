@@ -49,7 +49,7 @@ class Handle:
         self.made = False
         """True if this open made the file."""
         self.emptied = False
-        """True if the file was emptied through it."""
+        """True if there was nothing in the file when it was opened."""
 
 
 class Changes(NamedTuple):
@@ -192,8 +192,7 @@ class Backing:
                 os.truncate(way, changes.size)
             else:
                 os.ftruncate(held.descriptor, changes.size)
-                held.changed = held.changed or changes.size > 0
-                held.emptied = held.emptied or not changes.size
+                held.changed = True
         if (
             changes.uid is not None
             or changes.gid is not None
@@ -355,8 +354,7 @@ class Backing:
         if path is None:
             path, ours = self._way(node), ours & ~os.O_NOFOLLOW
         handle = self._opened(node, path, ours, wanted=flags)
-        if flags & os.O_TRUNC:
-            self._handles[handle].changed = True
+        self._handles[handle].emptied = bool(flags & os.O_TRUNC)
         return handle
 
     def create(
@@ -375,7 +373,7 @@ class Backing:
             os.close(descriptor)
             raise
         handle = self._kept(node, descriptor, flags)
-        self._handles[handle].changed = True
+        self._handles[handle].emptied = self._handles[handle].made = True
         return handle, node, status
 
     def handle(self, handle: int) -> Handle:

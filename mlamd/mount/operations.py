@@ -101,8 +101,6 @@ class Operations(pyfuse3.Operations):
         )
         node = self._backing.nodes[number]
         status = self._backing.set_attributes(number, changes, fh)
-        if fh is not None and changes.size == 0 and self._witness is not None:
-            self._witness.emptied(ctx.pid, self._backing.handle(fh))
         # With a handle it is a change that the close will tell of.
         if fh is None and self._witness is not None and not _of_kernel(fields):
             mask = (MODIFY if fields.update_size else ATTRIB) | (ONDIR if node.directory else 0)
@@ -175,7 +173,7 @@ class Operations(pyfuse3.Operations):
         """``open``."""
         handle = self._backing.open(number, flags)
         if self._witness is not None:
-            self._witness.opened(ctx.pid, self._backing.handle(handle), made=False)
+            self._witness.opened(ctx.pid, self._backing.handle(handle))
         return FileInfo(fh=handle, keep_cache=True)
 
     @_answers
@@ -185,7 +183,7 @@ class Operations(pyfuse3.Operations):
         """``create``."""
         handle, node, status = self._backing.create(parent, name, mode, flags, _caller(ctx))
         if self._witness is not None:
-            self._witness.opened(ctx.pid, self._backing.handle(handle), made=True)
+            self._witness.opened(ctx.pid, self._backing.handle(handle))
         return FileInfo(fh=handle, keep_cache=True), _entry(node, status)
 
     @_answers

@@ -131,35 +131,54 @@ class Witness:
         if path is not None:
             self._tell(mask, self._tasks.process(thread), path, new_path)
 
-    def opened(self, thread: int, handle: Handle, *, made: bool) -> None:
-        """Take down an open, and remember whose it is."""
+    def opened(self, thread: int, handle: Handle) -> None:
+        """Take down an open, and remember whose it is; to empty a file is told as to make it.
+
+        Whoever opens a file for reading is taken to read it: what is in the kernel's cache is read without a
+        word.
+        """
         handle.process = self._tasks.process(thread)
-        handle.made = made
-        mask = OPEN | (CREATE if made else 0) | (OPEN_EXEC if handle.flags & EXEC else 0)
-        if handle.flags & os.O_ACCMODE == os.O_RDONLY and not made:
+        mask = OPEN | (CREATE if handle.emptied else 0) | (OPEN_EXEC if handle.flags & EXEC else 0)
+        if handle.flags & os.O_ACCMODE == os.O_RDONLY and not handle.emptied:
             mask |= ACCESS
         self._tell(mask, handle.process, self._path(handle.node))
 
-    def emptied(self, thread: int, handle: Handle) -> None:
-        """Take down that a file was emptied through an open one: a shell does so for the program to come."""
-        if not handle.made:
-            self._tell(MODIFY, self._tasks.process(thread), self._path(handle.node))
-
     def closed(self, handle: Handle, *, last: bool) -> None:
-        """Take down a close: of any descriptor if something was written or nothing can be; else the last."""
+        """Take down a close: of any descriptor if something was written or nothing can be; else of the last.
+
+        The kernel tells of the last one only after a process has ended.
+        """
         mode = handle.flags & os.O_ACCMODE
-        writable = mode != os.O_RDONLY
-        # What is in the kernel's cache is read without a word; who opened for both is taken to have read.
-        read = ACCESS if mode == os.O_RDWR and not (handle.made or handle.emptied or handle.closed) else 0
+        first = not handle.closed
+        mask = ACCESS if mode == os.O_RDWR and first and not handle.emptied else 0
+        process = handle.process
         if handle.changed:
-            handle.changed, handle.closed = False, True
-            process = handle.process if last else closer(handle.process)
-            self._tell(read | MODIFY | CLOSE_WRITE, process, self._path(handle.node))
-        elif not handle.closed and (last or not writable):
-            # The kernel says only after a process has ended that it will ask no more.
-            handle.closed = True
-            mask = read | (CLOSE_WRITE if writable else CLOSE_NOWRITE)
-            self._tell(mask, handle.process, self._path(handle.node))
+            mask |= MODIFY | CLOSE_WRITE
+            process = process if last else closer(process)
+        elif not first:
+            return
+        elif mode == os.O_RDONLY:
+            mask |= CLOSE_NOWRITE
+        elif last or (handle.emptied and not self._holds(process, handle)):
+            mask |= CLOSE_WRITE | (MODIFY if handle.emptied and not handle.made else 0)
+        else:
+            return
+        handle.changed, handle.closed = False, True
+        self._tell(mask, process, self._path(handle.node))
+
+    def _holds(self, process: int, handle: Handle) -> bool:
+        """Say whether a process still has a file open: a shell closes one descriptor of what it redirects."""
+        path = self._path(handle.node)
+        try:
+            numbers = os.listdir(f"/proc/{process}/fd")
+        except OSError:
+            return True
+        for number in numbers:
+            with suppress(OSError):
+                target = os.fsencode(os.readlink(f"/proc/{process}/fd/{number}"))
+                if path is not None and target.endswith(b"/" + path):
+                    return True
+        return False
 
 
 def closer(process: int) -> int:
