@@ -46,6 +46,7 @@ _REST_S = 0.002
 _MOST_PLACES = 100_000
 _DRIFT_NS = 1_000_000
 _MOST_IMAGES = 10_000
+_OFTEN = 16
 _QUICK_S, _MOST_QUICK = 5.0, 3
 _BYPASSED = "{} began in the directory as it was before the mount: what it does there is not seen"
 _GONE = "the mount had ended by itself, and was made anew: what was done meanwhile was not seen"
@@ -262,7 +263,7 @@ class MountSensor(Teller):
         if seen is None and event.process in self._images:
             at_ns, image = self._images[event.process]
             if at_ns >= event.monotonic_ns:
-                seen = seen_in([*image, None], before)
+                seen = seen_in([*image, None, ()], before)
         if seen is None:
             return None
         cwd = os.fsencode(seen.facts.cwd)
@@ -315,6 +316,8 @@ class MountSensor(Teller):
         """Tell what was done and what processes did until then, in the order of the kernel's clock."""
         until_ns = self._clock.wall_ns(until_ns)
         while self._rows:
+            if not len(self._rows) % _OFTEN:
+                self._read_processes()  # what is to be seen of a short one is gone soon
             row = self._rows.popleft()
             at_ns = self._clock.wall_ns(row[1])
             self._tell_changes(at_ns)

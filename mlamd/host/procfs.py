@@ -130,7 +130,7 @@ class ProcFs:
         for number in numbers if len(numbers) <= _MANY_DESCRIPTORS else ():
             path = os.fsencode(_link(f"{base}/fd/{number}"))
             if path in paths:
-                found.append(HeldFile(path, *self._access(base, number)))
+                found.append(HeldFile(path, *_access(base, number)))
         return tuple(found)
 
     def mapped(self, pid: int) -> frozenset[bytes]:
@@ -175,23 +175,14 @@ class ProcFs:
         for number in numbers[:_MOST_DESCRIPTORS]:
             target = _link(f"{base}/fd/{number}")
             if target.startswith("/") and not target.startswith(("/dev/", "/proc/")):
-                reads, writes = self._access(base, number)
+                reads, writes = _access(base, number)
                 files.append(HeldFile(os.fsencode(target), reads, writes))
             elif target.startswith("pipe:["):
-                reads, writes = self._access(base, number)
+                reads, writes = _access(base, number)
                 pipes.append(HeldPipe(target, reads, writes))
             elif target.startswith("socket:["):
                 pipes += self._socket(int(target[8:-1]))
         return tuple(files), tuple(pipes)
-
-    def _access(self, base: str, number: str) -> tuple[bool, bool]:
-        try:
-            data = read(f"{base}/fdinfo/{number}")
-            flags = int(data[data.index(b"flags:") + 6 :].split(maxsplit=1)[0], 8)
-        except (OSError, ValueError):
-            return False, False
-        mode = flags & _ACCESS
-        return mode in {os.O_RDONLY, os.O_RDWR}, mode in {os.O_WRONLY, os.O_RDWR}
 
     def _socket(self, inode: int) -> list[HeldPipe]:
         """Name a connected socket pair by its lower inode, and its two directions apart."""
@@ -265,6 +256,29 @@ def look_at_image(pid: int) -> list[object] | None:
         _text(data[open_ + 1 : close]),
         *(int(field) for field in fields[2:5]),
     ]
+
+
+def ends_of(process: int, channels: Collection[str]) -> list[list[object]]:
+    """Return the ends of some pipes that the parent of a process holds: channel, reads, writes."""
+    try:
+        data = read(f"/proc/{process}/stat")
+        base = f"/proc/{int(data[data.rfind(b')') + 2 :].split(b' ', 2)[1])}"
+        numbers = os.listdir(f"{base}/fd")
+    except (OSError, ValueError, IndexError):
+        return []
+    links = ((number, _link(f"{base}/fd/{number}")) for number in numbers[:_MOST_DESCRIPTORS])
+    return [[link, *_access(base, number)] for number, link in links if link in channels]
+
+
+def _access(base: str, number: str) -> tuple[bool, bool]:
+    """Say whether a descriptor is open for reading, and for writing."""
+    try:
+        data = read(f"{base}/fdinfo/{number}")
+        flags = int(data[data.index(b"flags:") + 6 :].split(maxsplit=1)[0], 8)
+    except (OSError, ValueError):
+        return False, False
+    mode = flags & _ACCESS
+    return mode in {os.O_RDONLY, os.O_RDWR}, mode in {os.O_WRONLY, os.O_RDWR}
 
 
 _CONTAINER = re.compile(

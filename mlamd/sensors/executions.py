@@ -116,8 +116,8 @@ class Known:
         """False for one that has only forked, and was never looked at itself."""
         self.place: bytes | None = None
         """The key of the directory in which its program began, if it was looked at then."""
-        self.forks: deque[int] = deque(maxlen=16)
-        """When it made its last children."""
+        self.forks: deque[Known] = deque(maxlen=16)
+        """Its last children."""
         self.forked = False
         """True if the kernel told of the fork that made it."""
         self.complete = True
@@ -145,11 +145,15 @@ class Change:
 
 
 class Seen(NamedTuple):
-    """The facts of a program, its standard files and pipes, and the handle of its directory."""
+    """What was seen of a program: its standard files and pipes, the handle of its directory.
+
+    ``shared`` are the ends of these pipes that its parent held then.
+    """
 
     facts: ProcessFacts
     standard: Held = ((), ())
     place: bytes | None = None
+    shared: tuple[HeldPipe, ...] = ()
 
 
 @dataclass(slots=True)
@@ -287,8 +291,8 @@ class Executions:
             started_ns=min(started_ns, at_ns),
             own=False,
         )
-        parent.forks.append(facts.started_ns)
         known = self._known[event.process] = Known(facts, parent, 1, looked=False)
+        parent.forks.append(known)
         known.forked = True
         if facts.terminal and self._wanted(known, facts):
             self.look_again(known)
@@ -314,13 +318,14 @@ class Executions:
         facts = known.facts
         known.threads, known.looked = 1, True
         known.complete = seen is not None
-        known.facts, standard, known.place = seen or Seen(replace(facts, argv=(), name="", executable=""))
+        seen = seen or Seen(replace(facts, argv=(), name="", executable=""))
+        known.facts, known.place = seen.facts, seen.place
         wanted = self._wanted(known, known.facts)
         if wanted and known.complete:
             self.look_at_container(known)
         change = Change(Kind.EXEC, at_ns, known, known.facts)
         if wanted and known.complete:
-            self.look_at_descriptors(change, standard)
+            self.look_at_descriptors(change, seen)
         return change
 
     def look_at_container(self, known: Known) -> None:
@@ -328,7 +333,7 @@ class Executions:
         cgroup, container, inner_pid = self._table.container(known.key.pid)
         known.facts = replace(known.facts, cgroup=cgroup, container=container, inner_pid=inner_pid)
 
-    def look_at_descriptors(self, change: Change, standard: Held) -> None:
+    def look_at_descriptors(self, change: Change, seen: Seen) -> None:
         """Add what a process holds, or held at first: a short program may have closed it by now.
 
         If it has pipes that nobody else was known to share, its parent may have the other end. Who starts a
@@ -336,7 +341,7 @@ class Executions:
         again while it still has both.
         """
         known = change.known
-        held = _both(self._table.held(known.key.pid) or ((), ()), standard)
+        held = _both(self._table.held(known.key.pid) or ((), ()), seen.standard)
         if not (held[0] or held[1]):
             return
         change.held = held
@@ -350,7 +355,7 @@ class Executions:
             if pipe.reads:
                 readers.add(known)
         if new and known.parent is not None and not known.parent.ended_ns:
-            before = self._table.held(known.parent.key.pid) or ((), ())
+            before = _both(self._table.held(known.parent.key.pid) or ((), ()), ((), seen.shared))
             self._later[known] = _Waiting(change.at_ns + _LATER_NS, _LATER_NS, new, before)
         if len(self._readers) > _MOST_CHANNELS:
             self._readers.clear()
@@ -381,11 +386,15 @@ class Executions:
     def _kept(self, child: Known, parent: Known, before: Held) -> tuple[HeldPipe, ...]:
         """Return the reading ends that a parent held when its child began, and gave to nobody else.
 
-        Who makes a pipeline makes the next child at once; who reads what the child prints waits for its end.
+        Who makes a pipeline makes the next child at once; who reads what the child prints waits for its end,
+        of which we hear a moment later than it does. What was seen of a program tells what it was given.
         """
-        until_ns = child.ended_ns or child.facts.started_ns + _LATER_NS
-        if any(child.facts.started_ns < at_ns <= until_ns for at_ns in parent.forks):
-            return ()
+        began_ns = child.facts.started_ns
+        until_ns = child.ended_ns or began_ns + _LATER_NS
+        for other in parent.forks:
+            seen = other.looked and other.complete
+            if other is not child and not seen and began_ns <= other.facts.started_ns <= until_ns:
+                return ()
         return tuple(
             pipe
             for pipe in before[1]

@@ -18,7 +18,7 @@ from typing import Any
 
 from mlamd.host.connector import Connector, Kind, ProcessEvent, QueueFullError
 from mlamd.host.fanotify import Handles
-from mlamd.host.procfs import look_at_image
+from mlamd.host.procfs import ends_of, look_at_image
 from mlamd.model import codec
 from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts
 from mlamd.sensors.executions import Seen
@@ -31,7 +31,7 @@ _MOST_KEPT = 10_000
 _NICEST = -20
 
 Image = list[Any]
-"""What ``host.procfs.look_at_image`` returns, and the key of the directory's handle."""
+"""What ``look_at_image`` and ``ends_of`` of ``host.procfs`` return; before that the key of the directory."""
 
 
 class Looker:
@@ -101,7 +101,7 @@ def seen_in(image: Image | None, before: ProcessFacts) -> Seen | None:
     """
     if image is None:
         return None
-    argv, executable, cwd, standard, uid, name, group, session, terminal, place = image
+    argv, executable, cwd, standard, uid, name, group, session, terminal, place, shared = image
     files = tuple(
         HeldFile(os.fsencode(target), reads=number == 0, writes=number > 0)
         for number, target in enumerate(standard)
@@ -123,7 +123,7 @@ def seen_in(image: Image | None, before: ProcessFacts) -> Seen | None:
         session=before.session if session is None else session,
         terminal=before.terminal if terminal is None else terminal,
     )
-    return Seen(facts, (files, pipes), place)
+    return Seen(facts, (files, pipes), place, tuple(HeldPipe(*end) for end in shared))
 
 
 def _text(data: object) -> str:
@@ -160,9 +160,17 @@ def _look_for_ever(writing: socket.socket) -> None:
 
 
 def looked_at(process: int, handles: Handles) -> Image | None:
-    """Look at a program, and at the handle of its directory: its name may be that of another namespace."""
+    """Look at a program, the handle of its directory (its name may be that of another namespace), its pipes.
+
+    Who reads what a short program prints has closed the pipe soon.
+    """
     image = look_at_image(process)
-    return None if image is None else [*image, handles.key_of(b"/proc/%d/cwd" % process, follow=True)]
+    if image is None:
+        return None
+    standard = image[3]
+    channels = [link for link in standard if link.startswith("pipe:[")] if isinstance(standard, list) else []
+    shared = ends_of(process, channels) if channels else []
+    return [*image, handles.key_of(b"/proc/%d/cwd" % process, follow=True), shared]
 
 
 def _pass_on(connector: Connector, writing: socket.socket, handles: Handles) -> None:

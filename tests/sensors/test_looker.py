@@ -104,6 +104,7 @@ def test_what_is_seen(looker, tmp_path):
 def test_pipes(looker):
     with Listening(looker) as listening:
         with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            time.sleep(0.1)  # how quick one may be is tested above
             process.communicate(b"x")
         ((image,),) = (listening.until_ended(process.pid)[process.pid],)
     assert [(pipe.reads, pipe.writes) for pipe in image.standard[1][:2]] == [(True, False), (False, True)]
@@ -153,7 +154,7 @@ def test_looker_does_not_end_with_an_interrupt(looker):
 
 def test_what_could_not_be_read_is_as_before():
     assert seen_in(None, BEFORE) is None
-    found = seen_in([b"cat\0a\0", b"", b"", ["", "", ""], None, None, None, None, None, None], BEFORE)
+    found = seen_in([b"cat\0a\0", b"", b"", ["", "", ""], None, None, None, None, None, None, []], BEFORE)
     assert found is not None
     assert found.facts.argv == ("cat", "a")
     assert (found.facts.cwd, found.facts.uid, found.facts.session) == ("/before", 5, 3)
