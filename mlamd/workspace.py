@@ -9,6 +9,7 @@ by the recorder; its pid), ``control.sock``, ``alive`` (touched while a recorder
 this layout.
 """
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,10 @@ def find(start: Path) -> Workspace:
     except PermissionError as error:
         raise AccessError(f"no permission to enter {start}: check its owner and mode") from error
     except OSError as error:
+        if error.errno == errno.ENOTCONN:
+            raise NotAWorkspaceError(
+                f"the mount over {start} has ended by itself: `mlamd start` takes away what is left of it"
+            ) from error
         raise NotAWorkspaceError(f"{start} does not exist") from error
     for candidate in (directory, *directory.parents):
         try:

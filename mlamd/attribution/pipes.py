@@ -1,5 +1,6 @@
 """Data between the steps of a run through pipes and socket pairs."""
 
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from mlamd.attribution.jobs import is_job
@@ -9,6 +10,8 @@ from mlamd.attribution.state import Process
 from mlamd.model import events
 from mlamd.model.evidence import Grade, Via
 from mlamd.model.processes import HeldPipe
+
+_KEEP_NS = 5_000_000_000
 
 
 class Pipes:
@@ -21,6 +24,7 @@ class Pipes:
     def __init__(self, emit: Callable[[events.Event], None]) -> None:
         self._emit = emit
         self._holders: dict[str, dict[Process, tuple[bool, bool]]] = {}
+        self._ended: deque[tuple[int, Process]] = deque()
 
     def held(self, process: Process, pipes: Iterable[HeldPipe], runs: Runs, at_ns: int) -> None:
         """Take note of what a look at a process's descriptors showed.
@@ -100,11 +104,16 @@ class Pipes:
         process.pipes.clear()
 
     def gone(self, process: Process) -> None:
-        """Forget the channels that nobody living holds any more."""
-        for channel in process.pipes:
-            holders = self._holders.get(channel)
-            if holders is not None and all(holder.gone_ns is not None for holder in holders):
-                del self._holders[channel]
+        """Forget the channels that nobody living has held for a while: the other end is looked at later."""
+        now_ns = process.gone_ns or 0
+        if process.pipes:
+            self._ended.append((now_ns, process))
+        while self._ended and now_ns - self._ended[0][0] > _KEEP_NS:
+            _, ended = self._ended.popleft()
+            for channel in ended.pipes:
+                holders = self._holders.get(channel)
+                if holders is not None and all(holder.gone_ns is not None for holder in holders):
+                    del self._holders[channel]
 
 
 def _begun(process: Process) -> tuple[int, int]:

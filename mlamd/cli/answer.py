@@ -14,7 +14,7 @@ import click
 from mlamd.catalog.catalog import current
 from mlamd.daemon import client
 from mlamd.daemon.lock import holder
-from mlamd.errors import NotAnsweringError, NotRunningError, StoreDamagedError
+from mlamd.errors import NotAnsweringError, NotAWorkspaceError, NotRunningError, StoreDamagedError
 from mlamd.lineage.names import Place
 from mlamd.lineage.view import View
 from mlamd.workspace import Workspace, find
@@ -34,9 +34,22 @@ class Question:
     """Why the answer may lack the newest events."""
 
 
-def workspace_of(context: click.Context) -> Workspace:
-    """Return the workspace that the command was called in; raises ``NotAWorkspaceError``."""
-    return find(Path(context.obj or "."))
+def workspace_of(context: click.Context, *, clean: bool = False) -> Workspace:
+    """Return the workspace that the command was called in; raises ``NotAWorkspaceError``.
+
+    With ``clean``, a mount that is left of one that has ended is taken away first.
+    """
+    place = Path(context.obj or ".")
+    try:
+        return find(place)
+    except NotAWorkspaceError:
+        if sys.platform != "linux" or not clean:
+            raise
+        from mlamd.daemon.mounts import clean_above  # noqa: PLC0415  (only where something is wrong)
+
+        if not clean_above(place):
+            raise
+    return find(place)
 
 
 def _catch_up(workspace: Workspace) -> tuple[bool, list[str]]:

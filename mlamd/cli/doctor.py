@@ -18,7 +18,7 @@ def command(context: click.Context, as_json: bool) -> None:
     """Look for what keeps the record from being complete; ends with 1 if there is a problem."""
     from mlamd.daemon.doctor import examine  # noqa: PLC0415  (asks the system)
 
-    findings = examine(workspace_of(context))
+    findings = examine(workspace_of(context, clean=True))
     if as_json:
         text.say(document.dump("doctor", [asdict(finding) for finding in findings], []))
     else:

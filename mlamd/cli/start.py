@@ -33,7 +33,7 @@ def command(
     read_only: bool,
 ) -> None:
     """Begin to record, in the background; returns when everything from now on is seen."""
-    workspace = workspace_of(context)
+    workspace = workspace_of(context, clean=True)
     if mode != "mount" and (allow_other or read_only):
         raise click.UsageError("--allow-other and --read-only belong to --mode mount")
     if mode == "mount" and sensor is not None:

@@ -54,6 +54,17 @@ def clean(place: bytes) -> None:
         subprocess.run(command, check=False, capture_output=True, cwd="/")
 
 
+def clean_above(place: Path) -> bool:
+    """Take away the mount that holds a directory, if its process has ended; say if that was so."""
+    path = os.fsencode(os.path.abspath(place))
+    while path != b"/":
+        if is_stale(path):
+            clean(path)
+            return True
+        path = os.path.dirname(path)
+    return False
+
+
 def refusal(root: Path) -> str:
     """Say why a directory cannot be mounted over by this user, "" if it can."""
     if sys.platform != "linux":

@@ -1,0 +1,303 @@
+"""The mount mode at work: begun, killed, stopped and taken away, with real processes and real mounts."""
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlamd.daemon.mounts import mount_at
+from mlamd.errors import MountBusyError, UnavailableError
+from tests.conftest import Project
+
+pytestmark = [
+    pytest.mark.linux,
+    pytest.mark.root,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
+    pytest.mark.skipif(not os.path.exists("/dev/fuse"), reason="needs /dev/fuse"),
+]
+
+
+@pytest.fixture
+def mounted(project: Project) -> Iterator[Project]:
+    """A workspace that is recorded in mount mode."""
+    project.mlamd("init")
+    started = elsewhere(project, "start", "--mode", "mount")
+    assert "mount mode" in started.stdout
+    yield project
+    elsewhere(project, "stop", "--lazy", code=None)
+    subprocess.run(["umount", "-l", project.root], check=False, stderr=subprocess.DEVNULL)
+
+
+def elsewhere(project: Project, *arguments: str, code: int | None = 0) -> "subprocess.CompletedProcess[str]":
+    """Run a command from outside the workspace: nobody but the recorder is in it."""
+    command = [sys.executable, "-m", "mlamd", "-C", str(project.root), *arguments]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=120)
+    assert code is None or done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def processes(project: Project) -> dict[str, int]:
+    """Return the pids of a mounted workspace: the ``recorder``, the ``sensor`` and the ``server``."""
+    found: dict[str, int] = {}
+    root = os.fsencode(project.root)
+    for name in os.listdir("/proc"):
+        try:
+            words = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")[:-1]
+        except OSError:
+            continue
+        if root not in words:
+            continue
+        if b"--serve" in words:
+            found["server"] = int(name)
+        elif b"mounted" in words:
+            found["sensor"] = min(int(name), found.get("sensor", int(name)))
+        elif b"--foreground" in words:
+            found["recorder"] = int(name)
+    return found
+
+
+def is_mounted(project: Project) -> bool:
+    return mount_at(os.fsencode(project.root)) == "mlamd"
+
+
+def wait_for(condition: object, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def shell(project: Project, script: str) -> None:
+    subprocess.run(["sh", "-ec", script], cwd=project.root, check=True)
+
+
+def test_what_is_done_is_observed(mounted: Project) -> None:
+    shell(mounted, "echo 1 > a; cp a b; cat b | sort > c; mv c d")
+    (cause,) = mounted.ask("why", "d")["data"]["causes"]
+    assert cause["evidence"] == "observed"
+    assert mounted.ask("status")["data"]["mode"] == "mount"
+    (cause,) = mounted.ask("why", "b")["data"]["causes"]
+    assert [row["path"] for row in cause["inputs"]] == ["a"]
+    assert not mounted.ask("log", "--all")["gaps"]
+
+
+def test_store_is_reached_through_the_mount_and_cannot_be_taken_away(mounted: Project) -> None:
+    assert stat.S_ISLNK(os.lstat(mounted.store).st_mode)
+    assert (mounted.store / "journal").is_dir()
+    with pytest.raises(OSError, match="busy"):
+        mounted.store.unlink()
+
+
+def test_stop_leaves_the_plain_directory(mounted: Project) -> None:
+    shell(mounted, "echo 1 > a")
+    elsewhere(mounted, "stop")
+    assert not is_mounted(mounted)
+    assert (mounted.root / "a").read_text() == "1\n"
+    assert stat.S_ISDIR(os.lstat(mounted.store).st_mode)
+    wait_for(lambda: not processes(mounted))
+
+
+def test_stop_names_who_is_in_the_way(mounted: Project) -> None:
+    with subprocess.Popen(["sleep", "60"], cwd=mounted.root) as sleeper:
+        try:
+            said = elsewhere(mounted, "stop", code=MountBusyError.exit_code).stderr
+            assert f"sleep (pid {sleeper.pid})" in said
+            assert "recorder" in processes(mounted), "nothing was stopped"
+            elsewhere(mounted, "stop", "--lazy")
+            assert not is_mounted(mounted)
+            assert os.listdir(f"/proc/{sleeper.pid}/cwd"), "it still has its directory"
+        finally:
+            sleeper.kill()
+    wait_for(lambda: not processes(mounted))
+
+
+def test_killed_server_is_replaced(mounted: Project) -> None:
+    """What was written and synced stays; what nobody saw is a gap, and found by looking."""
+    shell(mounted, "echo 1 > a; sync a")
+    first = processes(mounted)["server"]
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: processes(mounted).get("server", first) != first)
+    wait_for(lambda: os.path.exists(mounted.root / "a"))
+    assert (mounted.root / "a").read_text() == "1\n"
+    shell(mounted, "cp a b")
+    (cause,) = mounted.ask("why", "b")["data"]["causes"]
+    assert [row["path"] for row in cause["inputs"]] == ["a"]
+    assert "remounted" in [gap["reason"] for gap in mounted.ask("status")["gaps"]]
+
+
+def test_killed_sensor_is_replaced_and_nobody_is_harmed(mounted: Project) -> None:
+    with open(mounted.root / "log", "w") as log:
+        log.write("one\n")
+        log.flush()
+        before = processes(mounted)
+        os.kill(before["sensor"], signal.SIGKILL)
+        log.write("two\n")
+    wait_for(lambda: processes(mounted).get("sensor", before["sensor"]) != before["sensor"])
+    wait_for(lambda: is_mounted(mounted))
+    assert (mounted.root / "log").read_text() == "one\ntwo\n"
+    assert "sensor-down" in [gap["reason"] for gap in mounted.ask("status")["gaps"]]
+
+
+def test_killed_recorder_is_not_felt_and_comes_back(mounted: Project) -> None:
+    os.kill(processes(mounted)["recorder"], signal.SIGKILL)
+    shell(mounted, "echo 1 > a; cp a b")
+    assert is_mounted(mounted)
+    elsewhere(mounted, "start", "--mode", "mount")
+    shell(mounted, "cp b c")
+    (cause,) = mounted.ask("why", "c")["data"]["causes"]
+    assert cause["evidence"] == "observed"
+    assert mounted.ask("status")["gaps"]
+
+
+def test_stale_mount_is_cleaned_by_the_next_start(mounted: Project) -> None:
+    shell(mounted, "echo 1 > a")
+    before = processes(mounted)
+    for name in ("recorder", "sensor", "server"):
+        os.kill(before[name], signal.SIGSTOP)
+    for name in ("recorder", "sensor", "server"):
+        os.kill(before[name], signal.SIGKILL)
+    time.sleep(0.2)
+    with pytest.raises(OSError, match="not connected"):
+        os.listdir(mounted.root)
+    elsewhere(mounted, "start", "--mode", "mount")
+    assert (mounted.root / "a").read_text() == "1\n"
+
+
+def test_stopped_recorder_delays_nobody(mounted: Project) -> None:
+    pid = processes(mounted)["recorder"]
+
+    def takes() -> float:
+        began = time.monotonic()
+        shell(mounted, "for i in 1 2 3 4 5 6 7 8 9; do echo $i > f$i; cat f$i > /dev/null; done")
+        return time.monotonic() - began
+
+    usual = sorted(takes() for _ in range(9))[4]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        stopped = sorted(takes() for _ in range(9))[4]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert stopped < 2 * usual + 0.05
+
+
+def test_who_was_there_before_is_named(project: Project) -> None:
+    project.mlamd("init")
+    with subprocess.Popen(["sh", "-c", "read x; cat a > b; read x"], cwd=project.root, stdin=-1) as early:
+        try:
+            said = elsewhere(project, "start", "--mode", "mount").stdout
+            assert f"sh (pid {early.pid})" in said
+            assert early.stdin is not None
+            (project.root / "a").write_text("x")
+            early.stdin.write(b"\n")
+            early.stdin.flush()
+            wait_for((project.root / "b").exists)
+            time.sleep(0.3)
+            reasons = [gap["reason"] for gap in project.ask("status")["gaps"]]
+            assert "bypassed" in reasons
+        finally:
+            early.kill()
+            elsewhere(project, "stop", "--lazy")
+
+
+def test_refused_before_anything_is_changed(project: Project) -> None:
+    project.mlamd("init")
+    subprocess.run(["mount", "--bind", project.root, project.root], check=True)
+    try:
+        assert (
+            "mount point"
+            in elsewhere(project, "start", "--mode", "mount", code=UnavailableError.exit_code).stderr
+        )
+    finally:
+        subprocess.run(["umount", project.root], check=True)
+    assert not processes(project)
+
+
+def test_no_fusermount(project: Project, tmp_path: Path) -> None:
+    project.mlamd("init")
+    os.environ["PATH"], path = str(tmp_path), os.environ["PATH"]
+    try:
+        said = project.fails(UnavailableError, "start", "--mode", "mount")
+    finally:
+        os.environ["PATH"] = path
+    assert "fuse3" in said
+
+
+def test_read_only(project: Project) -> None:
+    project.mlamd("init")
+    (project.root / "a").write_text("x")
+    elsewhere(project, "start", "--mode", "mount", "--read-only")
+    try:
+        assert (project.root / "a").read_text() == "x"
+        with pytest.raises(OSError, match="Read-only"):
+            (project.root / "b").write_text("x")
+    finally:
+        elsewhere(project, "stop")
+
+
+_USER = """
+set -e
+for place in $PLACES; do
+  mkdir -p /tmp/kept.$$; mount --bind "$place" /tmp/kept.$$
+  top=$(printf %s "$place" | cut -d/ -f1-2)
+  mountpoint -q "$top" || mount -t tmpfs -o mode=755 tmpfs "$top"
+  mkdir -p "$place"; mount --move /tmp/kept.$$ "$place"; rmdir /tmp/kept.$$
+done
+mknod -m 666 "$NODE" c 10 229; mount --bind "$NODE" /dev/fuse
+exec setpriv --reuid=65534 --regid=65534 --clear-groups sh -exc "$SCRIPT"
+"""
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv(1)")
+def test_ordinary_user() -> None:
+    """One without any capability, who may read the installation and open /dev/fuse, as usual."""
+    top = Path(subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True).stdout.strip())
+    try:
+        top.chmod(0o755)
+        work = top / "work"
+        work.mkdir()
+        os.chown(work, 65534, 65534)
+        repository = Path(__file__).resolve().parents[2]
+        needed = {Path(sys.base_prefix), Path(sys.prefix), repository}
+        hidden = sorted(str(place) for place in needed if not _is_open(place))
+        script = (
+            "cd /; umask 022; $M init; $M start --mode mount; cd $W; echo 1 > a; cp a b; cat b > c; cd /; "
+            "$M why c; $M status; $M stop; cat $W/c"
+        )
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PLACES": " ".join(hidden),
+            "NODE": str(top / "fuse"),
+            "SCRIPT": script,
+            "W": str(work),
+            "HOME": str(work),
+            "PYTHONPATH": str(repository),
+            "M": f"{sys.executable} -m mlamd -C {work}",
+        }
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", _USER],
+            env=environment,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "cat b  [observed]" in done.stdout
+        assert "mount mode" in done.stdout
+        assert done.stdout.endswith("1\n")
+    finally:
+        shutil.rmtree(top)
+
+
+def _is_open(place: Path) -> bool:
+    """Say whether everybody may go there."""
+    return all(one.stat().st_mode & stat.S_IXOTH for one in (place, *place.parents))
