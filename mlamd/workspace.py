@@ -67,19 +67,25 @@ def find(start: Path) -> Workspace:
     except PermissionError as error:
         raise AccessError(f"no permission to enter {start}: check its owner and mode") from error
     except OSError as error:
-        if error.errno == errno.ENOTCONN:
-            raise NotAWorkspaceError(
-                f"the mount over {start} has ended by itself: `mlamd start` takes away what is left of it"
-            ) from error
-        raise NotAWorkspaceError(f"{start} does not exist") from error
+        raise _lost(start, error) from error
     for candidate in (directory, *directory.parents):
         try:
             found = (candidate / NAME).exists()
         except PermissionError as error:
             raise AccessError(f"no permission to look into {candidate}: check its owner and mode") from error
+        except OSError as error:
+            raise _lost(candidate, error) from error
         if found:
             return opened(candidate)
     raise NotAWorkspaceError(f"{directory} is in no workspace: run `mlamd init` in the project's directory")
+
+
+def _lost(place: Path, error: OSError) -> NotAWorkspaceError:
+    if error.errno == errno.ENOTCONN:
+        return NotAWorkspaceError(
+            f"the mount over {place} has ended by itself: `mlamd start` takes away what is left of it"
+        )
+    return NotAWorkspaceError(f"{place} does not exist")
 
 
 def opened(root: Path) -> Workspace:

@@ -20,11 +20,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from mlamd.daemon.mounts import NAME, clean, refusal
+from mlamd.daemon.mounts import NAME, detach, refusal
 from mlamd.daemon.telling import Client, Eye, Teller
 from mlamd.errors import AccessError, AlreadyRecordedError, UnavailableError
 from mlamd.host.connector import Connector, Kind, ProcessEvent
-from mlamd.host.fanotify import Raw
+from mlamd.host.fanotify import Handles, Raw
 from mlamd.host.procfs import ProcFs
 from mlamd.host.taskstats import TaskStats
 from mlamd.model.observations import Lost
@@ -47,6 +47,8 @@ _MOST_PLACES = 100_000
 _DRIFT_NS = 1_000_000
 _MOST_IMAGES = 10_000
 _OFTEN = 16
+_PATIENCE_NS = 20_000_000
+_FSID_BYTES = 8
 _QUICK_S, _MOST_QUICK = 5.0, 3
 _BYPASSED = "{} began in the directory as it was before the mount: what it does there is not seen"
 _GONE = "the mount had ended by itself, and was made anew: what was done meanwhile was not seen"
@@ -153,6 +155,9 @@ class MountSensor(Teller):
         self._bypassing: list[str] = []
         """Programs that began in the directory that the mount covers."""
         self._covered = os.fstat(self._backing).st_dev
+        self._covered_fsid = (Handles().key_of_open(self._backing) or b"")[:_FSID_BYTES]
+        if not self._covered_fsid.strip(b"\0"):
+            self._covered_fsid = b""
         self._numbers = itertools.count(1)
         self._last_asked = self._answered = 0
         self._stopping = False
@@ -225,7 +230,7 @@ class MountSensor(Teller):
         down_ns = time.time_ns()
         log.warning("the mount of %s has ended (status %d); mounting anew", os.fsdecode(self._place), ended)
         self._quick = self._quick + 1 if time.monotonic() - self._mounted_s < _QUICK_S else 0
-        clean(self._place)
+        detach(self._place)
         why = "it ends as soon as it has begun" if self._quick > _MOST_QUICK else self._mounted_anew()
         if why:
             log.warning("cannot mount %s anew: %s", os.fsdecode(self._place), why)
@@ -267,11 +272,14 @@ class MountSensor(Teller):
         if seen is None:
             return None
         cwd = os.fsencode(seen.facts.cwd)
-        if (cwd + b"/").startswith(self._place + b"/") and self._is_covered(event.process):
+        if (cwd + b"/").startswith(self._place + b"/") and self._is_covered(event.process, seen.place):
             self._bypassing.append(f"{seen.facts.name} (pid {event.process})")
         return seen._replace(place=None)
 
-    def _is_covered(self, process: int) -> bool:
+    def _is_covered(self, process: int, place: bytes | None) -> bool:
+        """Say whether a process stands below the mount: by the handle of its directory, or by a look now."""
+        if place is not None and self._covered_fsid:
+            return place.startswith(self._covered_fsid)
         try:
             return os.stat(f"/proc/{process}/cwd").st_dev == self._covered
         except OSError:
@@ -312,7 +320,7 @@ class MountSensor(Teller):
         for one in self.clients():
             one.outbox.tell(Lost(now_ns, now_ns, b"", reason, detail))
 
-    def _tell_all(self, until_ns: int) -> None:
+    def _tell_all(self, until_ns: int, *, patient: bool = False) -> None:
         """Tell what was done and what processes did until then, in the order of the kernel's clock."""
         until_ns = self._clock.wall_ns(until_ns)
         while self._rows:
@@ -322,7 +330,7 @@ class MountSensor(Teller):
             at_ns = self._clock.wall_ns(row[1])
             self._tell_changes(at_ns)
             self._tell(Batch(at_ns, at_ns, [self._raw(row)], [], at_ns))
-        self._tell_changes(until_ns)
+        self._tell_changes(until_ns, patient=patient)
         if self._lost:
             self._tell_lost("overflow", f"{self._lost} deeds were too many for the sensor of the mount")
             self._lost = 0
@@ -331,12 +339,29 @@ class MountSensor(Teller):
             self._bypassing.clear()
         self._flush()
 
-    def _tell_changes(self, until_ns: int) -> None:
+    def _tell_changes(self, until_ns: int, *, patient: bool = False) -> None:
+        """Tell what processes did until then; ``patient`` to wait a little for who nothing is known of."""
         some = []
+        young_ns = time.time_ns() - _PATIENCE_NS
         while self._changes and self._changes[0].at_ns <= until_ns:
+            first = self._changes[0]
+            unknown = first.kind is Kind.EXEC and not first.known.complete and not self._complete(first)
+            if unknown and patient and first.at_ns > young_ns and not first.known.ended_ns:
+                break
             some.append(self._changes.popleft())
         if some:
             self._tell(Batch(some[0].at_ns, until_ns, [], some, until_ns))
+
+    def _complete(self, change: Change) -> bool:
+        """Add what the server has seen of a program that the looker came too late for; say if it has."""
+        at_ns, image = self._images.get(change.known.key.pid, (0, []))
+        if not image or self._clock.wall_ns(at_ns) < change.at_ns:
+            return False
+        seen = seen_in([*image, None, ()], change.facts)
+        if seen is not None:
+            change.facts = change.known.facts = seen.facts
+            change.known.complete = True
+        return True
 
     def _raw(self, row: list[Any]) -> Raw:
         _, _, mask, process, path, new_path = row
@@ -433,7 +458,7 @@ class MountSensor(Teller):
             self._read_processes()
             if self._executions.waits:
                 self._changes += self._executions.later(time.time_ns())
-            self._tell_all(self._until_ns)
+            self._tell_all(self._until_ns, patient=True)
             if self._changes and self._answered >= self._last_asked:
                 self._ask()
             self._executions.forget(time.time_ns())

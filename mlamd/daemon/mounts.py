@@ -37,7 +37,7 @@ def is_stale(place: bytes) -> bool:
     if mount_at(place) != "mlamd":
         return False
     try:
-        os.stat(place)
+        os.statvfs(place)  # not answered from the kernel's cache, as stat(2) is
     except OSError:
         return True
     return False
@@ -48,10 +48,17 @@ def clean(place: bytes) -> None:
     for _ in range(5):
         if not is_stale(place):
             return
-        command = ["fusermount3", "-u", "-z", "--", os.fsdecode(place)]
-        if os.geteuid() == 0:
-            command = ["umount", "-l", "--", os.fsdecode(place)]
-        subprocess.run(command, check=False, capture_output=True, cwd="/")
+        detach(place)
+
+
+def detach(place: bytes) -> None:
+    """Take a mount of ours away from its place, even while processes are in it."""
+    if mount_at(place) != "mlamd":
+        return
+    command = ["fusermount3", "-u", "-z", "--", os.fsdecode(place)]
+    if os.geteuid() == 0:
+        command = ["umount", "-l", "--", os.fsdecode(place)]
+    subprocess.run(command, check=False, capture_output=True, cwd="/")
 
 
 def clean_above(place: Path) -> bool:

@@ -68,8 +68,9 @@ def test_names(told, question, error):
     told.fails(error, *question)
 
 
-def test_a_mode_that_was_asked_for_by_name_is_not_replaced(project):
+def test_a_mode_that_was_asked_for_by_name_is_not_replaced(project, monkeypatch, tmp_path):
     project.mlamd("init")
+    monkeypatch.setenv("PATH", str(tmp_path))  # no fusermount3
     project.fails(errors.UnavailableError, "start", "--mode", "mount")
     assert project.pid() is None
 

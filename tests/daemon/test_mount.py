@@ -1,5 +1,6 @@
 """The mount mode at work: begun, killed, stopped and taken away, with real processes and real mounts."""
 
+import json
 import os
 import shutil
 import signal
@@ -125,7 +126,7 @@ def test_killed_server_is_replaced(mounted: Project) -> None:
     first = processes(mounted)["server"]
     os.kill(first, signal.SIGKILL)
     wait_for(lambda: processes(mounted).get("server", first) != first)
-    wait_for(lambda: os.path.exists(mounted.root / "a"))
+    wait_for(lambda: is_mounted(mounted))
     assert (mounted.root / "a").read_text() == "1\n"
     shell(mounted, "cp a b")
     (cause,) = mounted.ask("why", "b")["data"]["causes"]
@@ -140,10 +141,12 @@ def test_killed_sensor_is_replaced_and_nobody_is_harmed(mounted: Project) -> Non
         before = processes(mounted)
         os.kill(before["sensor"], signal.SIGKILL)
         log.write("two\n")
-    wait_for(lambda: processes(mounted).get("sensor", before["sensor"]) != before["sensor"])
+    for name in ("sensor", "server"):
+        wait_for(lambda name=name: processes(mounted).get(name, before[name]) != before[name])  # type: ignore[misc]
     wait_for(lambda: is_mounted(mounted))
     assert (mounted.root / "log").read_text() == "one\ntwo\n"
-    assert "sensor-down" in [gap["reason"] for gap in mounted.ask("status")["gaps"]]
+    said = json.loads(elsewhere(mounted, "status", "--json").stdout)
+    assert "sensor-down" in [gap["reason"] for gap in said["gaps"]]
 
 
 def test_killed_recorder_is_not_felt_and_comes_back(mounted: Project) -> None:
@@ -244,11 +247,11 @@ def test_read_only(project: Project) -> None:
 
 _USER = """
 set -e
-for place in $PLACES; do
-  mkdir -p /tmp/kept.$$; mount --bind "$place" /tmp/kept.$$
-  top=$(printf %s "$place" | cut -d/ -f1-2)
+for pair in $PLACES; do
+  top=${pair%%:*} place=${pair#*:} kept=/run/kept.$$
+  mkdir -p $kept; mount --bind "$place" $kept
   mountpoint -q "$top" || mount -t tmpfs -o mode=755 tmpfs "$top"
-  mkdir -p "$place"; mount --move /tmp/kept.$$ "$place"; rmdir /tmp/kept.$$
+  mkdir -p "$place"; mount --move $kept "$place"; rmdir $kept
 done
 mknod -m 666 "$NODE" c 10 229; mount --bind "$NODE" /dev/fuse
 exec setpriv --reuid=65534 --regid=65534 --clear-groups sh -exc "$SCRIPT"
@@ -266,7 +269,7 @@ def test_ordinary_user() -> None:
         os.chown(work, 65534, 65534)
         repository = Path(__file__).resolve().parents[2]
         needed = {Path(sys.base_prefix), Path(sys.prefix), repository}
-        hidden = sorted(str(place) for place in needed if not _is_open(place))
+        hidden = sorted(f"{_closed(place)}:{place}" for place in needed if _closed(place))
         script = (
             "cd /; umask 022; $M init; $M start --mode mount; cd $W; echo 1 > a; cp a b; cat b > c; cd /; "
             "$M why c; $M status; $M stop; cat $W/c"
@@ -298,6 +301,7 @@ def test_ordinary_user() -> None:
         shutil.rmtree(top)
 
 
-def _is_open(place: Path) -> bool:
-    """Say whether everybody may go there."""
-    return all(one.stat().st_mode & stat.S_IXOTH for one in (place, *place.parents))
+def _closed(place: Path) -> Path | None:
+    """Return the highest directory above a place that not everybody may enter."""
+    above = [one for one in (*reversed(place.parents), place) if not one.stat().st_mode & stat.S_IXOTH]
+    return above[0] if above else None

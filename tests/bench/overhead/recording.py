@@ -83,10 +83,13 @@ class Recorder:
 
 
 @contextmanager
-def recorded(directory: Path, sensor: str) -> Iterator[Recorder]:
-    """Record a directory for as long as the context lasts; raises ``StepError`` if that cannot be."""
+def recorded(directory: Path, how: tuple[str, ...]) -> Iterator[Recorder]:
+    """Record a directory for as long as the context lasts; ``how`` are options of ``start``.
+
+    Raises ``StepError`` if that cannot be.
+    """
     do("mlamd init", _mlamd(directory, "init"), _environment())
-    do(f"mlamd start --sensor {sensor}", _mlamd(directory, "start", "--sensor", sensor), _environment())
+    do(f"mlamd start {' '.join(how)}", _mlamd(directory, "start", *how), _environment())
     try:
         recorder = Recorder(directory)
         if not recorder.caught_up():

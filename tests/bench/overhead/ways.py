@@ -211,19 +211,19 @@ class Recorded:
 
     def __init__(self, tools: Tools, sensor: str) -> None:
         self.tools = tools
-        self.sensor = sensor
+        self.how: tuple[str, ...] = ("--sensor", sensor)
 
     def check(self) -> None:
         place = self.tools.work / "first"
         place.mkdir()
         try:
-            with recording.recorded(place, self.sensor):
+            with recording.recorded(place, self.how):
                 pass
         finally:
             shutil.rmtree(place)
 
     def run(self, task: Task) -> Trial:
-        with recording.recorded(task.directory, self.sensor) as recorder:
+        with recording.recorded(task.directory, self.how) as recorder:
             before = recorder.reading()
             seconds, around_s = timed(self.tools, task, [])
             trouble = "" if recorder.caught_up() else "the recorder did not catch up"
@@ -236,6 +236,16 @@ class Recorded:
         return Trial(seconds, around_s, used.cpu_s, used.events, gaps, trouble)
 
 
+class RecordedMount(Recorded):
+    """The same in mount mode."""
+
+    name = "mlamd-mount"
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools, "")
+        self.how = ("--mode", "mount")
+
+
 Way = Bare | Strace | ReproZip | Kernel | Passthrough | Mounted | Recorded
 MAKERS: dict[str, Callable[[Tools, str], Way]] = {
     "bare": lambda tools, _: Bare(tools),
@@ -245,6 +255,7 @@ MAKERS: dict[str, Callable[[Tools, str], Way]] = {
     "passthrough_ll": lambda tools, _: Passthrough(tools),
     "mount": lambda tools, _: Mounted(tools),
     "mlamd": Recorded,
+    "mlamd-mount": lambda tools, _: RecordedMount(tools),
 }
 
 
