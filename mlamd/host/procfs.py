@@ -258,13 +258,21 @@ def look_at_image(pid: int) -> list[object] | None:
     ]
 
 
-def ends_of(process: int, channels: Collection[str]) -> list[list[object]]:
-    """Return the ends of some pipes that the parent of a process holds: channel, reads, writes."""
+def parent_of(process: int) -> int:
+    """Return the parent of a process, 0 if it is gone or has none."""
     try:
         data = read(f"/proc/{process}/stat")
-        base = f"/proc/{int(data[data.rfind(b')') + 2 :].split(b' ', 2)[1])}"
-        numbers = os.listdir(f"{base}/fd")
+        return int(data[data.rfind(b")") + 2 :].split(b" ", 2)[1])
     except (OSError, ValueError, IndexError):
+        return 0
+
+
+def ends_of(process: int, channels: Collection[str]) -> list[list[object]]:
+    """Return the ends of some pipes that the parent of a process holds: channel, reads, writes."""
+    base = f"/proc/{parent_of(process)}"
+    try:
+        numbers = os.listdir(f"{base}/fd")
+    except OSError:
         return []
     links = ((number, _link(f"{base}/fd/{number}")) for number in numbers[:_MOST_DESCRIPTORS])
     return [[link, *_access(base, number)] for number, link in links if link in channels]

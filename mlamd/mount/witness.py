@@ -20,7 +20,7 @@ from mlamd.host.fanotify import (
     OPEN,
     OPEN_EXEC,
 )
-from mlamd.host.procfs import look_at_image, read
+from mlamd.host.procfs import look_at_image, parent_of, read
 from mlamd.mount.backing import EXEC, Backing, Handle
 
 DEED, IMAGE = range(2)
@@ -33,6 +33,8 @@ _FORKED = 0x40
 """``PF_FORKNOEXEC`` (include/linux/sched.h)."""
 _KCMP = {"x86_64": 312, "aarch64": 272}.get(os.uname().machine, -1)
 _KCMP_VM = 1
+_TRIES, _TRY_S = 4, 0.0001
+_MOST_ABOVE = 64
 _WAITING = b"request_wait_answer"
 """fs/fuse/dev.c"""
 
@@ -185,12 +187,28 @@ def closer(process: int) -> int:
     """Return who waits for us to answer a close: the one that opened the file, or one that got it from there.
 
     The kernel says who, but pyfuse3 does not pass it on. A process that waits for a file system of this kind
-    does so in one function (proc_pid_wchan(5)). If several do, it is taken to be the one that opened.
+    does so in one function (proc_pid_wchan(5)), soon after it has asked. If it cannot be told, it is taken to
+    be the one that opened.
     """
-    if _waits(process):
-        return process
-    others = [int(name) for name in os.listdir("/proc") if name.isdigit() and _waits(int(name))]
-    return others[0] if len(others) == 1 else process
+    for _ in range(_TRIES):
+        if _waits(process):
+            return process
+        waiting = [int(name) for name in os.listdir("/proc") if name.isdigit() and _waits(int(name))]
+        others = [other for other in waiting if _descends(other, process)]
+        if len(others) == 1:
+            return others[0]
+        time.sleep(_TRY_S)
+    return process
+
+
+def _descends(process: int, above: int) -> bool:
+    """Say whether a process comes from another one, or may do so: that one has ended."""
+    seen = 0
+    while process > 1 and seen < _MOST_ABOVE:
+        if process == above:
+            return True
+        process, seen = parent_of(process), seen + 1
+    return process == 1 and not os.path.exists(f"/proc/{above}/fd")
 
 
 def _waits(process: int) -> bool:

@@ -294,7 +294,7 @@ def test_ordinary_user() -> None:
             timeout=120,
         )
         assert done.returncode == 0, done.stderr
-        assert "cat b  [observed]" in done.stdout
+        assert "cat b  [observed]" in done.stdout, done.stdout
         assert "mount mode" in done.stdout
         assert done.stdout.endswith("1\n")
     finally:
