@@ -27,6 +27,9 @@ _QUEUE_BYTES = 4 << 20
 _MOST_BYTES = 1 << 18
 _SO_SNDBUFFORCE = 32
 _PATIENCE_MS = 100
+_START_S = 2.0
+_READY = (0, 0)
+"""The place of a message that says only that the process listens."""
 _MOST_KEPT = 10_000
 _NICEST = -20
 
@@ -53,6 +56,10 @@ class Looker:
         self._images: dict[tuple[int, int], Image | None] = {}
         self._ended = False
         self._handles = Handles()
+        # From now on nothing is missed: it says so itself.
+        if select.select([reading], [], [], _START_S)[0]:
+            self._receive()
+            self._images.pop(_READY, None)
 
     def image(self, event: ProcessEvent, before: ProcessFacts) -> Seen | None:
         """Return what was seen of the program that this exec began, None if that was too late."""
@@ -149,6 +156,7 @@ def _look_for_ever(writing: socket.socket) -> None:
         writing.setblocking(False)
         _hurry()
         connector, handles = Connector(int(Kind.EXEC)), Handles()
+        writing.send(codec.pack([*_READY, None]))
         while os.getppid() == sensor:
             select.select([connector.descriptor], [], [], 1.0)
             _pass_on(connector, writing, handles)

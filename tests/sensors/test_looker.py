@@ -67,6 +67,18 @@ class Listening:
         raise AssertionError("the end was not told")
 
 
+def test_it_listens_when_it_is_made():
+    """What begins right after that is seen."""
+    for _ in range(10):
+        looker = Looker()
+        with Listening(looker) as listening:
+            with subprocess.Popen(["/bin/sleep", "0.01"]) as process:
+                pass
+            (image,) = listening.until_ended(process.pid)[process.pid]
+        looker.close()
+        assert image is not None
+
+
 def test_short_programs_are_seen(looker):
     """500 programs of about a millisecond each; a busy machine may need a second try."""
     assert any(_seen_of_500(looker) >= 490 for _ in range(4))
@@ -104,7 +116,6 @@ def test_what_is_seen(looker, tmp_path):
 def test_pipes(looker):
     with Listening(looker) as listening:
         with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-            time.sleep(0.1)  # how quick one may be is tested above
             process.communicate(b"x")
         ((image,),) = (listening.until_ended(process.pid)[process.pid],)
     assert [(pipe.reads, pipe.writes) for pipe in image.standard[1][:2]] == [(True, False), (False, True)]
