@@ -33,11 +33,11 @@ def command(
     read_only: bool,
 ) -> None:
     """Begin to record, in the background; returns when everything from now on is seen."""
-    workspace = workspace_of(context, clean=True)
     if mode != "mount" and (allow_other or read_only):
         raise click.UsageError("--allow-other and --read-only belong to --mode mount")
     if mode == "mount" and sensor is not None:
         raise click.UsageError("--sensor belongs to the watch mode")
+    workspace = workspace_of(context, clean=True)
     mount = None
     if mode == "mount":
         mount = frozenset({"allow_other"} if allow_other else ()) | frozenset({"ro"} if read_only else ())

@@ -113,42 +113,26 @@ def stop(workspace: Workspace, *, lazy: bool = False) -> int:
     If the workspace is mounted it is unmounted, ``lazy`` even while processes are in it. Raises
     ``MountBusyError`` if it cannot be; then nothing has been stopped.
     """
+    from mlamd.daemon.mounts import busy_with, is_mounted, take_away  # noqa: PLC0415  (only stop needs it)
+
     os.chdir("/")
     mounted = is_mounted(workspace)
     pid = holder(workspace.lock_file)
-    if mounted and not lazy:
-        _check_free(workspace, pid or 0)
-    if pid is not None:
-        _stop_recorder(workspace, pid)
-    elif not mounted:
-        raise NotRunningError(f"no recorder is running for {workspace.root}")
-    if mounted:
-        from mlamd.daemon.mounts import take_away  # noqa: PLC0415  (Linux only)
-
-        why = take_away(workspace, lazy=lazy)
-        if why:
-            raise MountBusyError(f"the recorder is stopped, but cannot unmount {workspace.root}: {why}")
-    return pid or 0
-
-
-def is_mounted(workspace: Workspace) -> bool:
-    """Say whether a mount's sensor answers in this store."""
-    if sys.platform != "linux" or not (workspace.store / "mount.sock").exists():
-        return False
-    from mlamd.daemon import mounts  # noqa: PLC0415
-
-    return mounts.is_mounted(workspace)
-
-
-def _check_free(workspace: Workspace, pid: int) -> None:
-    from mlamd.daemon.mounts import busy_with  # noqa: PLC0415
-
-    names = busy_with(workspace, frozenset({pid, os.getpid()}))
+    names = busy_with(workspace, frozenset({pid or 0, os.getpid()})) if mounted and not lazy else []
     if names:
         raise MountBusyError(
             f"{workspace.root} is mounted, and busy with {', '.join(names)}: let them leave it, or detach it "
             "under them with `mlamd stop --lazy`"
         )
+    if pid is not None:
+        _stop_recorder(workspace, pid)
+    elif not mounted:
+        raise NotRunningError(f"no recorder is running for {workspace.root}")
+    if mounted:
+        why = take_away(workspace, lazy=lazy)
+        if why:
+            raise MountBusyError(f"the recorder is stopped, but cannot unmount {workspace.root}: {why}")
+    return pid or 0
 
 
 def _stop_recorder(workspace: Workspace, pid: int) -> None:

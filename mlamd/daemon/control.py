@@ -6,43 +6,15 @@ through the directory's descriptor, as a Unix socket's address ends at 108 bytes
 """
 
 import json
-import os
 import socket
-import struct
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import trio
 
-from mlamd.daemon.client import MOST_BYTES, NAME, address_of
+from mlamd.daemon.client import MOST_BYTES
+from mlamd.daemon.listening import is_allowed
 from mlamd.daemon.recorder import Recorder
-from mlamd.errors import AccessError
-
-
-def listen(store: Path) -> socket.socket:
-    """Make the listening socket of a recorder that holds the lock of the store."""
-    (store / NAME).unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)
-    try:
-        with address_of(store) as address:
-            listener.bind(address)
-        listener.listen(16)
-    except OSError as error:
-        listener.close()
-        raise AccessError(f"cannot make {store / NAME}: {error.strerror or error}") from error
-    finally:
-        os.umask(mask)
-    return listener
-
-
-def _allowed(peer: socket.socket | Any) -> bool:
-    if not hasattr(socket, "SO_PEERCRED"):
-        return True
-    credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    uid = struct.unpack("3i", credentials)[1]
-    return uid in {0, os.getuid()}
 
 
 async def serve(recorder: Recorder, listener: socket.socket, ready: trio.Event) -> None:
@@ -54,7 +26,7 @@ async def serve(recorder: Recorder, listener: socket.socket, ready: trio.Event) 
 async def _answer(recorder: Recorder, ready: trio.Event, stream: trio.SocketStream) -> None:
     async with stream:
         try:
-            if not _allowed(stream.socket):
+            if not is_allowed(stream.socket):
                 return
             with trio.fail_after(60):
                 request = json.loads(await _line(stream))

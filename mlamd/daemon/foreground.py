@@ -11,6 +11,7 @@ from contextlib import suppress
 import trio
 
 from mlamd.daemon import client, control
+from mlamd.daemon.listening import listen
 from mlamd.daemon.recorder import Recorder
 from mlamd.daemon.supervisor import notify
 from mlamd.errors import AccessError, StoreDamagedError, expected_in
@@ -78,7 +79,7 @@ def record(
 
 
 async def _record(recorder: Recorder, on_ready: Callable[[str], None]) -> None:
-    listener = control.listen(recorder.workspace.store)
+    listener = listen(recorder.workspace.store)
     ready = trio.Event()
     try:
         async with trio.open_nursery() as nursery:

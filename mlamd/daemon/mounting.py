@@ -18,13 +18,16 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from mlamd.daemon.listening import is_allowed, listen
 from mlamd.daemon.mounts import NAME, detach, refusal
 from mlamd.daemon.telling import Client, Eye, Teller
 from mlamd.errors import AccessError, AlreadyRecordedError, UnavailableError
 from mlamd.host.connector import Connector, Kind, ProcessEvent
 from mlamd.host.fanotify import Handles, Raw
+from mlamd.host.mounts import unmounting
 from mlamd.host.procfs import ProcFs
 from mlamd.host.taskstats import TaskStats
 from mlamd.model.observations import Lost
@@ -34,7 +37,7 @@ from mlamd.mount.witness import DEED
 from mlamd.sensors import frames
 from mlamd.sensors.capture import Batch
 from mlamd.sensors.directories import SKIPPED, Directories
-from mlamd.sensors.executions import Change, Executions, Seen
+from mlamd.sensors.executions import PROCESSES_LOST, Change, Executions, Seen
 from mlamd.sensors.looker import Looker, seen_in
 from mlamd.workspace import Workspace
 
@@ -251,9 +254,7 @@ class MountSensor(Teller):
         """Take the mount away; return why that cannot be done, "" if it was."""
         if self._server is None:
             return ""
-        command = ["fusermount3", "-u", *(["-z"] if lazy else []), "--", os.fsdecode(self._place)]
-        if os.geteuid() == 0:
-            command = ["umount", *(["-l"] if lazy else []), "--", os.fsdecode(self._place)]
+        command = unmounting(self._place, lazy=lazy)
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
         if done.returncode:
             return done.stderr.strip() or f"{command[0]} ended with {done.returncode}"
@@ -306,14 +307,10 @@ class MountSensor(Teller):
                     self._images[row[2]] = (row[1], row[3])
 
     def _read_processes(self) -> None:
-        events, lost = self._connector.read()
-        for event in events:
-            if event.kind == Kind.EXIT and self._accounts is not None:
-                self._executions.spent(self._accounts.read())
-            self._changes += self._executions.take(event)
+        changes, lost = self._executions.read(self._connector, self._accounts)
+        self._changes += changes
         if lost:
-            self._tell_lost("process-overflow", "the kernel's queue of process events was full")
-            self._changes += self._executions.again(time.time_ns())
+            self._tell_lost("process-overflow", PROCESSES_LOST)
 
     def _tell_lost(self, reason: str, detail: str) -> None:
         now_ns = time.time_ns()
@@ -419,17 +416,16 @@ class MountSensor(Teller):
 
     def listen(self) -> None:
         """Let recorders come."""
-        listener = listening(self._store)
-        self._listener = listener
-        self._waits[listener.fileno()] = self._accept
+        # By descriptor: the path leads through the mount.
+        self._listener = listen(Path(f"/proc/self/fd/{self._store}"), NAME)
+        self._waits[self._listener.fileno()] = self._accept
 
     def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
         except OSError:
             return
-        uid = peer_uid(connection)
-        if uid in {0, os.geteuid()}:
+        if is_allowed(connection):
             self.attach(connection, -1)
         else:
             connection.close()
@@ -476,26 +472,6 @@ class MountSensor(Teller):
             one.outbox.close()
         with contextlib.suppress(OSError):
             os.unlink(NAME, dir_fd=self._store)
-
-
-def listening(store: int) -> socket.socket:
-    """Return a socket that listens in a store, for its owner only."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(NAME, dir_fd=store)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)
-    try:
-        listener.bind(f"/proc/self/fd/{store}/{NAME}")
-        listener.listen(16)
-    finally:
-        os.umask(mask)
-    return listener
-
-
-def peer_uid(connection: socket.socket) -> int:
-    """Return whose process is at the other end (unix(7), SO_PEERCRED)."""
-    data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    return int.from_bytes(data[4:8], sys.byteorder)
 
 
 def run(workspace: Workspace, options: frozenset[str], say: Callable[[str], None]) -> int:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mlamd.daemon import client as control
+from mlamd.daemon.client import address_of
 from mlamd.errors import UnavailableError
+from mlamd.host.mounts import OURS, mount_at, unmounting
 from mlamd.host.occupants import occupants
 from mlamd.sensors import frames
 from mlamd.workspace import Workspace
@@ -19,22 +20,9 @@ from mlamd.workspace import Workspace
 NAME = "mount.sock"
 
 
-def mount_at(place: bytes, table: str | None = None) -> str:
-    """Return the type of what is mounted exactly at a place, "" if nothing is."""
-    text = table or Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
-    kind = ""
-    for line in text.splitlines():
-        left, _, right = line.partition(" - ")
-        point = os.fsencode(left.split(" ")[4]).decode("unicode_escape", "surrogateescape")
-        if os.fsencode(point) == place:
-            kind, source = right.split(" ", 2)[:2]
-            kind = "mlamd" if source == "mlamd" else kind
-    return kind
-
-
 def is_stale(place: bytes) -> bool:
     """Say whether a mount of ours stands at a place, and nobody answers there."""
-    if mount_at(place) != "mlamd":
+    if mount_at(place) != OURS:
         return False
     try:
         os.statvfs(place)  # not answered from the kernel's cache, as stat(2) is
@@ -53,12 +41,9 @@ def clean(place: bytes) -> None:
 
 def detach(place: bytes) -> None:
     """Take a mount of ours away from its place, even while processes are in it."""
-    if mount_at(place) != "mlamd":
+    if mount_at(place) != OURS:
         return
-    command = ["fusermount3", "-u", "-z", "--", os.fsdecode(place)]
-    if os.geteuid() == 0:
-        command = ["umount", "-l", "--", os.fsdecode(place)]
-    subprocess.run(command, check=False, capture_output=True, cwd="/")
+    subprocess.run(unmounting(place, lazy=True), check=False, capture_output=True, cwd="/")
 
 
 def clean_above(place: Path) -> bool:
@@ -104,7 +89,7 @@ def talk(workspace: Workspace, timeout_s: float = 5.0) -> Iterator[socket.socket
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_s)
         try:
-            with control.address_of(workspace.store, NAME) as address:
+            with address_of(workspace.store, NAME) as address:
                 connection.connect(address)
         except OSError:
             yield None
@@ -141,12 +126,10 @@ def busy_with(workspace: Workspace, but: frozenset[int]) -> list[str]:
 
 
 def begin(workspace: Workspace, options: frozenset[str]) -> None:
-    """Mount a workspace in a process of its own, unless it is mounted; returns when it is.
+    """Mount a workspace in a process of its own; returns when it is mounted.
 
     Raises ``UnavailableError`` where that is not possible.
     """
-    if is_mounted(workspace):
-        return
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "mlamd", "-C", str(workspace.root), "mounted"]
     command += ["--options", ",".join(sorted(options)), "--ready", str(writing)]

@@ -30,7 +30,7 @@ from mlamd.errors import AccessError, SensorError, WorkspaceGoneError
 from mlamd.host.clock import Clock, SystemClock
 from mlamd.host.files import LocalFiles, identities, identity, modified_ns
 from mlamd.host.memory import give_back_memory
-from mlamd.host.mounts import is_network
+from mlamd.host.mounts import is_network, mount_at
 from mlamd.host.usage import usage_host
 from mlamd.model import events
 from mlamd.model import observations as seen
@@ -250,8 +250,6 @@ class Recorder:
 
     def _is_between_mounts(self) -> bool:
         """Say whether the workspace cannot be reached only as its mount is being made anew."""
-        from mlamd.daemon.mounts import mount_at  # noqa: PLC0415  (Linux only)
-
         return bool(mount_at(self._root)) or self.workspace.store.exists()
 
     def _sign(self) -> None:

@@ -402,23 +402,20 @@ class Mounted(Exact):
         super().__init__(around, inbox, None, self._dial)
 
     def _dial(self) -> socket.socket:
+        """Connect to the mount's sensor; without one, mount, and note who was in the directory before."""
         from mlamd.daemon.mounts import begin, talk  # noqa: PLC0415  (Linux only)
+        from mlamd.host.occupants import occupants  # noqa: PLC0415
 
+        with talk(self._workspace) as connection:
+            if connection is not None:
+                return connection.dup()
+        ours = frozenset({os.getpid(), os.getppid()})
+        self._bypassing = [str(one) for one in occupants(self._around.roots[0], ours)]
         begin(self._workspace, self._options)
         with talk(self._workspace) as connection:
             if connection is None:
                 raise UnavailableError("the mount's sensor does not answer")
             return connection.dup()
-
-    def connect(self) -> None:
-        """See ``Exact``; who was in the directory before it was mounted is named."""
-        from mlamd.daemon.mounts import is_mounted  # noqa: PLC0415
-        from mlamd.host.occupants import occupants  # noqa: PLC0415
-
-        if not is_mounted(self._workspace):
-            ours = frozenset({os.getpid(), os.getppid()})
-            self._bypassing = [str(one) for one in occupants(self._around.roots[0], ours)]
-        super().connect()
 
     def how(self) -> str:
         """See ``Sources``."""

@@ -10,6 +10,9 @@ NETWORK = frozenset(
 )
 """File systems on which a memory-mapped database must not live, and where inotify sees one side only."""
 
+OURS = "mlamd"
+"""What the mounts of the mount mode call their source."""
+
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -39,6 +42,27 @@ def filesystem_of(path: Path, table: str | None = None) -> str:
         if inside and len(point) >= best:
             best, kind = len(point), right.split(" ", 1)[0]
     return kind
+
+
+def mount_at(place: bytes, table: str | None = None) -> str:
+    """Return what is mounted exactly at a place: ``OURS``, or the type of the file system; "" if nothing."""
+    if table is None:
+        table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    kind = ""
+    for line in table.splitlines():
+        left, separator, right = line.partition(" - ")
+        fields = left.split(" ")
+        if separator and len(fields) > 4 and os.fsencode(_unescape(fields[4])) == place:
+            kind, source = right.split(" ", 2)[:2]
+            kind = source if source == OURS else kind
+    return kind
+
+
+def unmounting(place: bytes, *, lazy: bool) -> list[str]:
+    """Return the command that takes a mount of this user's away; ``lazy`` while processes are in it."""
+    if os.geteuid() == 0:
+        return ["umount", *(["-l"] if lazy else []), "--", os.fsdecode(place)]
+    return ["fusermount3", "-u", *(["-z"] if lazy else []), "--", os.fsdecode(place)]
 
 
 def is_network(path: Path, table: str | None = None) -> bool:

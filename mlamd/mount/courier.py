@@ -7,7 +7,6 @@ does not take is kept, up to a bound, and dropped after that.
 """
 
 import errno
-import os
 import socket
 import struct
 import time
@@ -137,6 +136,4 @@ def ask(channel: socket.socket, number: int) -> None:
 
 def pair() -> tuple[socket.socket, socket.socket]:
     """Return the two ends of a channel: messages go whole or not at all."""
-    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    os.set_inheritable(its.fileno(), True)
-    return ours, its
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

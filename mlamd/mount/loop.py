@@ -14,10 +14,9 @@ from typing import Any, Self
 
 import pyfuse3
 
+from mlamd.host.mounts import OURS
 from mlamd.mount.courier import Courier
 from mlamd.mount.operations import Operations
-
-FSNAME = "mlamd"
 
 
 class _Lock:
@@ -112,7 +111,7 @@ class Mount:
         )
         os.umask(0)
         try:
-            pyfuse3.init(operations, place, {f"fsname={FSNAME}", "default_permissions", *options})
+            pyfuse3.init(operations, place, {f"fsname={OURS}", "default_permissions", *options})
         except RuntimeError as error:
             raise OSError(f"cannot mount over {place}: {error}") from error
 

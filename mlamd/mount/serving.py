@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 
+from mlamd.host.mounts import unmounting
 from mlamd.mount.backing import Backing
 from mlamd.mount.courier import Courier
 from mlamd.mount.loop import Mount
@@ -43,7 +44,5 @@ def serve(
 
 def detach(place: bytes) -> None:
     """Take a mount away from its place, and do not wait: those who are in it may stay."""
-    command = ["fusermount3", "-u", "-z", "--", os.fsdecode(place)]
-    if os.geteuid() == 0:
-        command = ["umount", "-l", "--", os.fsdecode(place)]
-    subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = subprocess.DEVNULL
+    subprocess.Popen(unmounting(place, lazy=True), stdin=quiet, stdout=quiet, stderr=quiet)

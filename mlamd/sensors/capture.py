@@ -14,10 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mlamd.host import fanotify
-from mlamd.host.connector import Connector, Kind
+from mlamd.host.connector import Connector
 from mlamd.host.fanotify import Raw
 from mlamd.host.taskstats import TaskStats
-from mlamd.sensors.executions import Change, Executions
+from mlamd.sensors.executions import PROCESSES_LOST, Change, Executions
 
 REST_S = 0.002
 _IDLE_S = 1.0
@@ -184,21 +184,13 @@ class Capture:
 
     def _processes(self) -> None:
         """Take in what processes did, at once: what is to be seen of a short one is gone soon."""
-        events, lost = self._connector.read()
-        for event in events:
-            if event.kind == Kind.EXIT and self._accounts is not None:
-                self._executions.spent(self._accounts.read())
-            self._changes += self._executions.take(event)
+        changes, lost = self._executions.read(self._connector, self._accounts)
+        self._changes += changes
         if lost:
-            self._survey()
+            self._lost.append(("process-overflow", PROCESSES_LOST))
         if self._accounts is not None and self._accounts.lost > self._lost_accounts:
             self._lost_accounts = self._accounts.lost
             self._lost.append(("accounts-overflow", "the kernel's queue of process accounts was full"))
-
-    def _survey(self) -> None:
-        """Look at everybody, after process events were lost."""
-        self._lost.append(("process-overflow", "the kernel's queue of process events was full"))
-        self._changes += self._executions.again(time.time_ns())
 
 
 def wall_clock() -> Callable[[int], int]:

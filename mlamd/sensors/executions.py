@@ -6,15 +6,17 @@ like its parent.
 """
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
-from mlamd.host.connector import Kind, ProcessEvent
-from mlamd.host.taskstats import Spent
+from mlamd.host.connector import Connector, Kind, ProcessEvent
+from mlamd.host.taskstats import Spent, TaskStats
 from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts, ProcessKey
 
+PROCESSES_LOST = "the kernel's queue of process events was full"
 _KEEP_NS = 5_000_000_000
 _LATER_NS = 50_000_000
 _LATEST_NS = 3_000_000_000
@@ -259,6 +261,21 @@ class Executions:
                 known.threads, known.looked = self._table.threads(pid), True
                 changes.append(Change(Kind.EXEC, at_ns, known, known.facts))
         return changes
+
+    def read(self, connector: Connector, accounts: TaskStats | None) -> tuple[list[Change], bool]:
+        """Take in what waits in the kernel; return what it means, and whether some of it was lost.
+
+        Everybody is looked at again then.
+        """
+        events, lost = connector.read()
+        changes: list[Change] = []
+        for event in events:
+            if event.kind == Kind.EXIT and accounts is not None:
+                self.spent(accounts.read())
+            changes += self.take(event)
+        if lost:
+            changes += self.again(time.time_ns())
+        return changes, lost
 
     def take(self, event: ProcessEvent) -> list[Change]:
         """Take in one event of the connector; return what it means for its process."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlamd.host.mounts import filesystem_of, is_network
+from mlamd.host.mounts import filesystem_of, is_network, mount_at
 
 _TABLE = """
 20 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -41,3 +41,18 @@ def test_this_machine(tmp_path):
         ["stat", "-f", "-c", "%T", tmp_path], capture_output=True, text=True, check=True
     )
     assert filesystem_of(tmp_path).startswith(expected.stdout.split("/")[0].strip()[:3])
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        ("/home/dépôt eins", "mlamd"),
+        ("/twice", "fuse.sshfs"),
+        ("/home/dépôt", ""),
+        ("/with space", "cifs"),
+        ("/net/deep", ""),
+    ],
+)
+def test_what_is_mounted_exactly_there(place, kind):
+    table = _TABLE + "26 20 0:10 / /home/dépôt\\040eins rw - fuse mlamd rw\n"
+    assert mount_at(place.encode(), table) == kind

@@ -173,12 +173,17 @@ def test_descriptors_of_who_has_nothing_to_do_with_us_are_not(machine):
     assert machine._changes[-1].held is None
 
 
-def test_parent_is_looked_at_a_little_later(machine):
-    """It may have the other end of a pipe, when it has closed what it does not need."""
+def capture(machine):
+    """Let a parent make a pipe, of which it still has both ends, for what its child prints."""
     machine.run(10, 1, "python", "driver.py")
     machine.fork(11, 10)
     machine.table.descriptors[10] = pipes(reads="p", writes="p")
     machine.exec(11, "sort", held=pipes(writes="p"))
+
+
+def test_parent_is_looked_at_a_little_later(machine):
+    """It may have the other end of a pipe, when it has closed what it does not need."""
+    capture(machine)
     assert machine.executions.waits
     assert machine.executions.later(machine.now_ns) == []
     machine.table.descriptors[10] = pipes(reads="p")
@@ -192,10 +197,7 @@ def test_parent_is_looked_at_a_little_later(machine):
 
 def test_parent_is_looked_at_again_while_it_has_both_ends(machine):
     """On a busy machine it may take its time to close what it does not need."""
-    machine.run(10, 1, "python", "driver.py")
-    machine.fork(11, 10)
-    machine.table.descriptors[10] = pipes(reads="p", writes="p")
-    machine.exec(11, "sort", held=pipes(writes="p"))
+    capture(machine)
     assert machine.executions.later(machine.now_ns + 60_000_000) == []
     machine.table.descriptors[10] = pipes(reads="p")
     assert machine.executions.later(machine.now_ns + 70_000_000) == [], "not at once"
@@ -232,10 +234,7 @@ def test_pipe_that_children_share_is_asked_for_once(machine):
 
 
 def test_parent_that_keeps_both_ends_is_given_up(machine):
-    machine.run(10, 1, "python", "driver.py")
-    machine.fork(11, 10)
-    machine.table.descriptors[10] = pipes(reads="p", writes="p")
-    machine.exec(11, "sort", held=pipes(writes="p"))
+    capture(machine)
     changes = [machine.executions.later(machine.now_ns + n * 1_000_000_000) for n in range(30)]
     assert len([one for one in changes if one]) == 1
     assert not machine.executions.waits
@@ -243,10 +242,7 @@ def test_parent_that_keeps_both_ends_is_given_up(machine):
 
 def test_parent_that_ends_at_once_has_kept_its_end(machine):
     """A short child, and a parent that ends as soon as it has read what the child printed."""
-    machine.run(10, 1, "python", "driver.py")
-    machine.fork(11, 10)
-    machine.table.descriptors[10] = pipes(reads="p", writes="p")
-    machine.exec(11, "sort", held=pipes(writes="p"))
+    capture(machine)
     machine.exit(11)
     machine.exit(10)
     kept, end = machine._changes[-2:]

@@ -2,11 +2,11 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
-from tests.truth import report
-from tests.truth.judgement import judge
+from tests.truth import exactness
 from tests.truth.workloads import WORKLOADS
 
 pytestmark = [
@@ -19,17 +19,11 @@ pytestmark = [
     ),
 ]
 
-LOADS = 2
-
 
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_every_edge_is_observed_and_true(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    verdict = judge(WORKLOADS[name], ("--mode", "mount"), LOADS)
-    with capsys.disabled():
-        print("", report.head(), report.line(verdict), *report.details(verdict), sep="\n")
-    scores = verdict.comparison.scores
-    assert not verdict.comparison.violations
-    assert scores["all"].recall == 1.0
-    assert scores["all"].precision == 1.0
-    assert scores["observed"].recall == 1.0
-    assert verdict.descent.recall == 1.0
+    exactness.check(name, ("--mode", "mount"), capsys)
+
+
+def test_command_lines_of_short_programs_are_known(tmp_path: Path) -> None:
+    exactness.check_command_lines(("--mode", "mount"), tmp_path)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from mlamd.daemon.mounts import mount_at
 from mlamd.errors import MountBusyError, UnavailableError
+from mlamd.host.mounts import mount_at
 from tests.conftest import Project
 
 pytestmark = [
