@@ -29,7 +29,7 @@ def check(name: str, how: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -
 
 
 def check_command_lines(how: tuple[str, ...], top: Path) -> None:
-    """Run five hundred short copies beside the loads: each is seen, nearly all with the whole command line."""
+    """Run five hundred short copies beside the loads: each is seen, nearly all with the whole command."""
     workspace = top / "workspace"
     WORKLOADS["copies"].layout(workspace)
     with Recorder(workspace, top / "home", how) as recorder, busy(LOADS):
