@@ -361,20 +361,24 @@ class MountSensor(Teller):
         return True
 
     def _raw(self, row: list[Any]) -> Raw:
-        _, _, mask, process, path, new_path = row
+        _, _, mask, process, path, new_path, stat = row
         above, _, name = path.rpartition(b"/")
         new_above, _, new_name = new_path.rpartition(b"/")
         directory = self._place + b"/" + above if above else self._place
         new_directory = self._place + b"/" + new_above if new_above else self._place
         if not new_path:
-            return Raw(mask, process, directory, name, b"")
-        return Raw(mask, process, directory, name, b"", new_directory, new_name)
+            return Raw(mask, process, directory, name, b"", stat=stat)
+        return Raw(mask, process, directory, name, b"", new_directory, new_name, stat)
 
     # --- recorders ---------------------------------------------------------------------------
 
     def _refused(self, root: bytes, eye: Eye | None, *, workspace: bool) -> str:
         del eye, workspace
         return "" if root == self._place else "it is outside of the mount"
+
+    def _offer(self, client: Client) -> dict[str, Any]:
+        del client
+        return {"backing": f"/proc/{os.getpid()}/fd/{self._backing}"}
 
     def _directories(self, roots: tuple[bytes, ...], client: Client) -> Directories:
         del roots, client

@@ -89,12 +89,12 @@ class Recorder:
         noise = load_noise(self.workspace.root, self.settings)
         store = os.fsencode(os.path.realpath(workspace.store))
         self.attributor = Attributor(self._root, self._memory, noise, self._data_roots, store)
-        self._rescan = Rescan(self._roots, self.attributor, self._memory, self._skip, self._clock)
         self.writer.on_folded = self._folded
         own = OwnReads()
         self._own = own
         files = LocalFiles(own, identities(workspace.store.glob("*/*.mdb")))
         self._files = files
+        self._rescan = Rescan(self._roots, self.attributor, self._memory, self._skip, files, self._clock)
         self.digester = Digester(
             files,
             self.settings.digest_at_once_bytes,

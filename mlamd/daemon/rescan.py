@@ -6,6 +6,7 @@ from dataclasses import replace
 from mlamd.attribution.machine import Attributor
 from mlamd.catalog.memory import CatalogMemory
 from mlamd.host.clock import Clock
+from mlamd.host.files import FileHost
 from mlamd.model import observations as seen
 from mlamd.model.events import SessionStarted
 from mlamd.sensors import scan
@@ -23,12 +24,14 @@ class Rescan:
         attributor: Attributor,
         memory: CatalogMemory,
         skip: Callable[[bytes], bool],
+        files: FileHost,
         clock: Clock,
     ) -> None:
         self._roots = roots
         self._attributor = attributor
         self._memory = memory
         self._skip = skip
+        self._files = files
         self._clock = clock
 
     def begin(self, session: SessionStarted, was_alive_ns: int, *, network: bool) -> None:
@@ -57,5 +60,5 @@ class Rescan:
         """
         known = [(self._attributor.places.absolute(path), stat) for path, stat in self._memory.known()]
         now_ns = self._clock.now_ns()
-        found = scan.changes(self._roots, known, self._skip, since_ns - _COARSE_NS, now_ns)
+        found = scan.changes(self._roots, known, self._skip, self._files, since_ns - _COARSE_NS, now_ns)
         return [replace(one, since_ns=since_ns) if isinstance(one, seen.FileFound) else one for one in found]

@@ -21,7 +21,7 @@ from mlamd.daemon.feed import Feed, service_socket
 from mlamd.daemon.inbox import Inbox, Item
 from mlamd.errors import UnavailableError
 from mlamd.host.clock import Clock
-from mlamd.host.files import FileHost
+from mlamd.host.files import LocalFiles
 from mlamd.host.processes import process_host
 from mlamd.model import observations as seen
 from mlamd.model.processes import HeldFile, ProcessKey
@@ -42,7 +42,7 @@ class Surroundings:
         self,
         roots: tuple[bytes, ...],
         sync_directory: Path,
-        files: FileHost,
+        files: LocalFiles,
         own: OwnReads,
         clock: Clock,
         skip: Callable[[bytes], bool],
@@ -416,6 +416,13 @@ class Mounted(Exact):
             if connection is None:
                 raise UnavailableError("the mount's sensor does not answer")
             return connection.dup()
+
+    def connect(self) -> None:
+        """See ``Exact``. The files are looked at past the mount: nobody has to answer for that."""
+        super().connect()
+        # By a descriptor of our own, as the sensor may end.
+        self._backing = os.open(self.feed.welcome["backing"], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._around.files.reach_through(self._around.roots[0], b"/proc/self/fd/%d" % self._backing)
 
     def how(self) -> str:
         """See ``Sources``."""

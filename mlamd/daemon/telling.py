@@ -102,6 +102,11 @@ class Teller(ABC):
         """Take note that a recorder will be told of these roots."""
         del client, roots
 
+    def _offer(self, client: Client) -> dict[str, Any]:
+        """Return what else is to stand in the welcome."""
+        del client
+        return {}
+
     def _left(self) -> None:  # noqa: B027  (most have nothing to do then)
         """Take note that a recorder has gone."""
 
@@ -211,6 +216,7 @@ class Teller(ABC):
             "directories": len(directories),
             "pid": os.getpid(),
         }
+        welcome |= self._offer(client)
         self._drain()
         # The welcome says that everything from now on is told: nothing may be drained and dropped after it.
         client.outbox.put(frames.frame(welcome))

@@ -55,6 +55,8 @@ class Raw(NamedTuple):
     target: bytes
     new_directory: bytes = b""
     new_name: bytes = b""
+    stat: tuple[int, ...] | None = None
+    """How the file stood then, in the order of ``FileStat``: never from fanotify, which does not say it."""
 
 
 class UnsupportedError(Exception):

@@ -41,6 +41,10 @@ class FileHost(Protocol):
         """Return what the header of a ``.pyc`` says of its source."""
         ...
 
+    def reach(self, path: bytes) -> bytes:
+        """Return the path by which the file is to be looked at."""
+        ...
+
 
 def file_stat(result: os.stat_result) -> FileStat:
     """Turn the result of a system call into the fields that we keep."""
@@ -90,11 +94,22 @@ class LocalFiles:
     ) -> None:
         self._own = own or _Unwatched()
         self._forbidden = forbidden
+        self._root, self._backing = b"/", b"/"
+
+    def reach_through(self, root: bytes, backing: bytes) -> None:
+        """Look at the files below ``root`` by way of another directory: the one that a mount there covers."""
+        self._root, self._backing = root + b"/", backing + b"/"
+
+    def reach(self, path: bytes) -> bytes:
+        """See ``FileHost``."""
+        if path.startswith(self._root):
+            return self._backing + path[len(self._root) :]
+        return self._backing if path + b"/" == self._root else path
 
     def stat(self, path: bytes) -> FileStat | None:
         """See ``FileHost``. Never raises: what cannot be looked at is None."""
         try:
-            result = os.lstat(path)
+            result = os.lstat(self.reach(path))
         except (OSError, ValueError):
             return None
         return file_stat(result) if modes.S_ISREG(result.st_mode) else None
@@ -141,7 +156,7 @@ class LocalFiles:
         self._own.announce(path)
         self._own.separate()
         try:
-            descriptor = os.open(path, flags)
+            descriptor = os.open(self.reach(path), flags)
         except OSError:
             self._own.retract(path)
             raise

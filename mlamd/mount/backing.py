@@ -204,6 +204,8 @@ class Backing:
         if changes.atime_ns is not None or changes.mtime_ns is not None:
             times = _times(changes, lambda: self.attributes(number))
             os.utime(way, ns=times, follow_symlinks=follows)
+            if changes.mtime_ns is not None:
+                node.mtime_ns = changes.mtime_ns
         return self.attributes(number)
 
     def read_link(self, number: int) -> bytes:
@@ -393,6 +395,19 @@ class Backing:
     def sync(self, handle: int, *, data_only: bool) -> None:
         """Write an open file to the disk."""
         (os.fdatasync if data_only else os.fsync)(self._handles[handle].descriptor)
+
+    def settle(self, handle: int) -> None:
+        """Give a file that was changed the time of modification that the kernel shows of it.
+
+        The kernel keeps that time itself, and tells of it before a close if it has changed. If it has not,
+        as the clock is coarse, it is still the one of before our write.
+        """
+        held = self._handles[handle]
+        if held.changed or held.emptied:
+            status = os.fstat(held.descriptor)
+            if status.st_mtime_ns != held.node.mtime_ns:
+                with suppress(OSError):
+                    os.utime(held.descriptor, ns=(status.st_atime_ns, held.node.mtime_ns))
 
     def child(self, number: int, name: bytes) -> bytes | None:
         """Return the path of a name in a directory, None if that has no name any more."""

@@ -25,6 +25,7 @@ class Node:
         "kept",
         "known",
         "lookups",
+        "mtime_ns",
         "name",
         "number",
         "others",
@@ -50,6 +51,8 @@ class Node:
         self.others: dict[tuple[int, bytes], Node] | None = None
         """Further names of a file with several: by number of the directory and name, the directory."""
         self.lookups = 0
+        self.mtime_ns = 0
+        """When it was modified last, as far as the kernel has been told or has told us."""
         self.descriptors: list[int] = []
         """What is open of it: a way to reach it when it has no name."""
         self.kept = -1
@@ -123,6 +126,7 @@ class Nodes:
         self._generations += 1
         directory = stat.S_ISDIR(status.st_mode)
         node = Node(number, self._generations, identity, parent, name, directory=directory)
+        node.mtime_ns = status.st_mtime_ns
         self._by_number[number] = self._by_identity[identity] = node
         return node
 

@@ -61,9 +61,9 @@ class Operations(pyfuse3.Operations):
         self._backing = backing
         self._witness = witness
 
-    def _did(self, ctx: RequestContext, mask: int, parent: int, name: bytes) -> None:
+    def _did(self, ctx: RequestContext, mask: int, parent: int, name: bytes, status: stat_result) -> None:
         if self._witness is not None:
-            self._witness.did(ctx.pid, mask, self._backing.child(parent, name))
+            self._witness.did(ctx.pid, mask, self._backing.child(parent, name), status)
 
     # --- finding and attributes --------------------------------------------------------------
 
@@ -104,7 +104,7 @@ class Operations(pyfuse3.Operations):
         # With a handle it is a change that the close will tell of.
         if fh is None and self._witness is not None and not _of_kernel(fields):
             mask = (MODIFY if fields.update_size else ATTRIB) | (ONDIR if node.directory else 0)
-            self._witness.did(ctx.pid, mask, self._backing.nodes.path(node))
+            self._witness.did(ctx.pid, mask, self._backing.nodes.path(node), status)
         return _entry(node, status)
 
     @_answers
@@ -118,41 +118,39 @@ class Operations(pyfuse3.Operations):
     def mknod(self, parent: int, name: bytes, mode: int, rdev: int, ctx: RequestContext) -> EntryAttributes:
         """``make_node``."""
         made = self._backing.make_node(parent, name, mode, rdev, _caller(ctx))
-        self._did(ctx, CREATE, parent, name)
+        self._did(ctx, CREATE, parent, name, made[1])
         return _entry(*made)
 
     @_answers
     def mkdir(self, parent: int, name: bytes, mode: int, ctx: RequestContext) -> EntryAttributes:
         """``make_directory``."""
         made = self._backing.make_directory(parent, name, mode, _caller(ctx))
-        self._did(ctx, CREATE | ONDIR, parent, name)
+        self._did(ctx, CREATE | ONDIR, parent, name, made[1])
         return _entry(*made)
 
     @_answers
     def symlink(self, parent: int, name: bytes, target: bytes, ctx: RequestContext) -> EntryAttributes:
         """``make_link``."""
         made = self._backing.make_link(parent, name, target, _caller(ctx))
-        self._did(ctx, CREATE, parent, name)
+        self._did(ctx, CREATE, parent, name, made[1])
         return _entry(*made)
 
     @_answers
     def link(self, number: int, parent: int, name: bytes, ctx: RequestContext) -> EntryAttributes:
         """``link``."""
         made = self._backing.link(number, parent, name)
-        self._did(ctx, CREATE, parent, name)
+        self._did(ctx, CREATE, parent, name, made[1])
         return _entry(*made)
 
     @_answers
     def unlink(self, parent: int, name: bytes, ctx: RequestContext) -> None:
         """``remove``."""
-        self._backing.remove(parent, name)
-        self._did(ctx, DELETE, parent, name)
+        self._did(ctx, DELETE, parent, name, self._backing.remove(parent, name))
 
     @_answers
     def rmdir(self, parent: int, name: bytes, ctx: RequestContext) -> None:
         """``remove_directory``."""
-        self._backing.remove_directory(parent, name)
-        self._did(ctx, DELETE | ONDIR, parent, name)
+        self._did(ctx, DELETE | ONDIR, parent, name, self._backing.remove_directory(parent, name))
 
     @_answers
     def rename(
@@ -162,9 +160,9 @@ class Operations(pyfuse3.Operations):
         source, target = self._backing.child(parent, name), self._backing.child(new_parent, new_name)
         moved, over = self._backing.rename(parent, name, new_parent, new_name, flags)
         if self._witness is not None and source is not None and target is not None:
-            self._witness.did(ctx.pid, RENAME | _kind(moved), source, target)
+            self._witness.did(ctx.pid, RENAME | _kind(moved), source, moved, target)
             if flags & EXCHANGE and over is not None:
-                self._witness.did(ctx.pid, RENAME | _kind(over), target, source)
+                self._witness.did(ctx.pid, RENAME | _kind(over), target, over, source)
 
     # --- open files --------------------------------------------------------------------------
 
@@ -199,12 +197,14 @@ class Operations(pyfuse3.Operations):
     @_answers
     def flush(self, fh: int) -> None:
         """Somebody has closed a descriptor of this handle; there may be others."""
+        self._backing.settle(fh)
         if self._witness is not None:
             self._witness.closed(self._backing.handle(fh), last=False)
 
     @_answers
     def release(self, fh: int) -> None:
         """``release``."""
+        self._backing.settle(fh)
         if self._witness is not None:
             self._witness.closed(self._backing.handle(fh), last=True)
         self._backing.release(fh)

@@ -7,6 +7,7 @@ proc_pid_environ(5), proc_pid_stat(5), kcmp(2), fs/proc/base.c (``environ_read``
 
 import ctypes
 import os
+import stat
 import time
 from collections import deque
 from contextlib import suppress
@@ -25,8 +26,9 @@ from mlamd.mount.backing import EXEC, Backing, Handle
 
 DEED, IMAGE = range(2)
 Row = tuple[object, ...]
-"""``(DEED, at_ns, mask, process, path, new path)`` or ``(IMAGE, at_ns, process, image)``, where the image is
-what ``look_at_image`` returned. Times are monotonic, paths relative to the root."""
+"""``(DEED, at_ns, mask, process, path, new path, status)`` or ``(IMAGE, at_ns, process, image)``, where the
+image is what ``look_at_image`` returned. Times are monotonic, paths relative to the root. The status is how a
+regular file stood then (the fields of ``FileStat``), or None."""
 
 _MOST_KEPT = 4_000
 _FORKED = 0x40
@@ -124,14 +126,23 @@ class Witness:
         self._tasks = Tasks(self.rows)
         self._path = backing.nodes.path
 
-    def _tell(self, mask: int, process: int, path: bytes | None, new_path: bytes = b"") -> None:
+    def _tell(
+        self,
+        mask: int,
+        process: int,
+        path: bytes | None,
+        status: os.stat_result,
+        new_path: bytes = b"",
+    ) -> None:
         if path is not None:
-            self.rows.append((DEED, time.monotonic_ns(), mask, process, path, new_path))
+            self.rows.append((DEED, time.monotonic_ns(), mask, process, path, new_path, _fields(status)))
 
-    def did(self, thread: int, mask: int, path: bytes | None, new_path: bytes = b"") -> None:
-        """Take down something that a thread did to a name."""
+    def did(
+        self, thread: int, mask: int, path: bytes | None, status: os.stat_result, new_path: bytes = b""
+    ) -> None:
+        """Take down something that a thread did to a name; ``status`` is that of the file."""
         if path is not None:
-            self._tell(mask, self._tasks.process(thread), path, new_path)
+            self._tell(mask, self._tasks.process(thread), path, status, new_path)
 
     def opened(self, thread: int, handle: Handle) -> None:
         """Take down an open, and remember whose it is; to empty a file is told as to make it.
@@ -143,7 +154,7 @@ class Witness:
         mask = OPEN | (CREATE if handle.emptied else 0) | (OPEN_EXEC if handle.flags & EXEC else 0)
         if handle.flags & os.O_ACCMODE == os.O_RDONLY and not handle.emptied:
             mask |= ACCESS
-        self._tell(mask, handle.process, self._path(handle.node))
+        self._tell(mask, handle.process, self._path(handle.node), os.fstat(handle.descriptor))
 
     def closed(self, handle: Handle, *, last: bool) -> None:
         """Take down a close: of any descriptor if something was written or nothing can be; else of the last.
@@ -166,7 +177,7 @@ class Witness:
         else:
             return
         handle.changed, handle.closed = False, True
-        self._tell(mask, process, self._path(handle.node))
+        self._tell(mask, process, self._path(handle.node), os.fstat(handle.descriptor))
 
     def _holds(self, process: int, handle: Handle) -> bool:
         """Say whether a process still has a file open: a shell closes one descriptor of what it redirects."""
@@ -181,6 +192,20 @@ class Witness:
                 if path is not None and target.endswith(b"/" + path):
                     return True
         return False
+
+
+def _fields(status: os.stat_result) -> tuple[int, ...] | None:
+    """Return the fields of ``FileStat`` of a regular file."""
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_nlink,
+    )
 
 
 def closer(process: int) -> int:

@@ -5,8 +5,8 @@ order it was done. Of a file that was opened, read or written, and closed, only 
 a process opened a file both for reading and for writing, it is taken to have read what was there before,
 unless it made the file.
 
-A file is looked at later than it was used. If it was changed again by then, its content from before is not
-known: that is told as a loss.
+A file is looked at later than it was used, unless the sensor says how it stood. If it was changed again by
+then, its content from before is not known: that is told as a loss.
 """
 
 from collections.abc import Callable, Iterator
@@ -77,13 +77,14 @@ class DeedTranslator:
         if not deed.target:
             yield seen.FileRemoved(at_ns, deed.path, directory, process)
         elif deed.path:
-            stat = None if directory else self._files.stat(deed.target)
+            stat = None if directory else deed.stat or self._files.stat(deed.target)
             yield seen.FileMoved(at_ns, deed.path, deed.target, directory, stat, process)
         elif directory:
-            for path, stat in walk(deed.target, self._skip):
+            for path, stat in walk(deed.target, self._skip, self._files):
                 yield seen.FileFound(at_ns, path, stat, deed.from_ns, live=True, process=process)
         else:
-            yield seen.FileArrived(at_ns, deed.target, self._files.stat(deed.target), process)
+            stat = deed.stat or self._files.stat(deed.target)
+            yield seen.FileArrived(at_ns, deed.target, stat, process)
 
     def _late(self, deed: Deed, stat: FileStat) -> Iterator[seen.Observation]:
         """Tell if a file that was closed had been changed again before we looked; once for all until then."""
@@ -98,8 +99,10 @@ class DeedTranslator:
 
     def _file(self, deed: Deed) -> Iterator[seen.Observation]:
         mask = deed.mask
-        stat = self._files.stat(deed.path) if mask & _LOOKED_AT else None
-        if mask & CLOSE_WRITE and stat is not None:
+        stat = deed.stat
+        if stat is None and mask & _LOOKED_AT:
+            stat = self._files.stat(deed.path)
+        if mask & CLOSE_WRITE and stat is not None and deed.stat is None:
             yield from self._late(deed, stat)
         if mask & CREATE and not mask & _OPENED:
             if stat is not None and stat.links > 1:

@@ -14,6 +14,7 @@ from typing import Any
 
 from mlamd.model import codec
 from mlamd.model import observations as seen
+from mlamd.model.files import FileStat
 from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts, ProcessKey
 from mlamd.sensors.signals import Deed
 
@@ -56,7 +57,8 @@ def _facts(facts: ProcessFacts) -> list[Any]:
 def row_of(item: Item) -> list[Any]:
     """Turn what is told into a plain list."""
     if isinstance(item, Deed):
-        return [_DEED, item.mask, item.from_ns, item.at_ns, item.path, _key(item.process), item.target]
+        row = [_DEED, item.mask, item.from_ns, item.at_ns, item.path, _key(item.process), item.target]
+        return row if item.stat is None else [*row, list(item.stat)]
     if isinstance(item, seen.ProcessSeen):
         return [_SEEN, item.at_ns, _facts(item.facts), item.since_ns]
     if isinstance(item, seen.ProcessHeld):
@@ -98,7 +100,8 @@ class Reader:
     def _item(self, row: list[Any]) -> Item | Synced:
         kind = row[0]
         if kind == _DEED:
-            return Deed(row[1], row[2], row[3], row[4], self._process(row[5]), row[6])
+            stat = FileStat(*row[7]) if len(row) > 7 else None
+            return Deed(row[1], row[2], row[3], row[4], self._process(row[5]), row[6], stat)
         if kind == _SEEN:
             facts = list(row[2])
             facts[0] = self._process(facts[0])

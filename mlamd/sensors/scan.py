@@ -1,43 +1,36 @@
 """What changed while nobody looked: the files as they are, held against the versions we know."""
 
 import os
-import stat as modes
 from collections.abc import Callable, Iterable, Iterator
 
-from mlamd.host.files import file_stat
+from mlamd.host.files import FileHost, file_stat
 from mlamd.model import observations as seen
 from mlamd.model.files import FileStat
 
 
-def walk(top: bytes, skip: Callable[[bytes], bool]) -> Iterator[tuple[bytes, FileStat]]:
+def walk(top: bytes, skip: Callable[[bytes], bool], files: FileHost) -> Iterator[tuple[bytes, FileStat]]:
     """Yield the regular files below a directory; what vanishes or may not be read is passed over."""
     waiting = [top]
     while waiting:
         directory = waiting.pop()
         try:
-            with os.scandir(directory) as entries:
+            with os.scandir(files.reach(directory)) as entries:
                 for entry in entries:
+                    path = os.path.join(directory, entry.name)
                     if entry.is_dir(follow_symlinks=False):
-                        if not skip(entry.path):
-                            waiting.append(entry.path)
+                        if not skip(path):
+                            waiting.append(path)
                     elif entry.is_file(follow_symlinks=False):
-                        yield entry.path, file_stat(entry.stat(follow_symlinks=False))
+                        yield path, file_stat(entry.stat(follow_symlinks=False))
         except OSError:
             continue
-
-
-def _regular(path: bytes) -> FileStat | None:
-    try:
-        result = os.lstat(path)
-    except (OSError, ValueError):
-        return None
-    return file_stat(result) if modes.S_ISREG(result.st_mode) else None
 
 
 def changes(
     roots: Iterable[bytes],
     known: Iterable[tuple[bytes, FileStat | None]],
     skip: Callable[[bytes], bool],
+    files: FileHost,
     since_ns: int,
     now_ns: int,
 ) -> Iterator[seen.Observation]:
@@ -50,7 +43,7 @@ def changes(
     missing: dict[tuple[int, int], bytes] = {}
     found: list[seen.Observation] = []
     for path, stat in versions.items():
-        current = _regular(path)
+        current = files.stat(path)
         if current is None:
             if stat is not None:
                 missing[stat[:2]] = path
@@ -59,7 +52,7 @@ def changes(
         elif stat is None or not current.same_content(stat):
             found.append(seen.FileFound(now_ns, path, current, since_ns, live=False))
     for root in roots:
-        for path, current in walk(root, skip):
+        for path, current in walk(root, skip, files):
             if path in versions or current.ctime_ns <= since_ns:
                 continue
             source = missing.get(current[:2])

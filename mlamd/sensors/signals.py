@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from mlamd.model.files import FileStat
 from mlamd.model.observations import Observation
 from mlamd.model.processes import ProcessKey
 
@@ -56,7 +57,7 @@ class Deed:
     ``mask`` holds the bits of ``host.fanotify``; several mean that the process did all of this between the
     two times, in an order that the kernel does not tell. ``path`` is empty for a file that came from
     outside, ``target`` is the new name of a rename. The key of a process that cannot, or must not, be known
-    has no boot.
+    has no boot. ``stat`` is how the file stood right then, of a sensor that knows it.
     """
 
     mask: int
@@ -65,6 +66,7 @@ class Deed:
     path: bytes
     process: ProcessKey
     target: bytes = b""
+    stat: FileStat | None = None
 
 
 class Deliver(Protocol):

@@ -28,6 +28,7 @@ from mlamd.host.fanotify import (
 )
 from mlamd.host.taskstats import counts_delays
 from mlamd.model import observations as seen
+from mlamd.model.files import FileStat
 from mlamd.model.processes import ProcessFacts, ProcessKey, concerns
 from mlamd.sensors.capture import Batch
 from mlamd.sensors.directories import Directories
@@ -404,7 +405,8 @@ class Subscription:
             return
         self._note_lasting(raw, target or path or b"")
         actor = self._actor(raw.pid, batch)
-        deed = Deed(mask, batch.from_ns, batch.at_ns, path or b"", actor, target or b"")
+        stat = None if raw.stat is None else FileStat(*raw.stat)
+        deed = Deed(mask, batch.from_ns, batch.at_ns, path or b"", actor, target or b"", stat)
         if raw.pid in self._held:
             self._held[raw.pid].append(deed)
             return

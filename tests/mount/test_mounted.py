@@ -269,6 +269,21 @@ _BITS = {
 }
 
 
+def test_a_file_was_modified_when_its_mount_says_it_was(places: tuple[Path, Path]) -> None:
+    """Also where it was made and written within one tick of the kernel's clock."""
+    place, _ = places
+    covered = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    with mounted(place):
+        for number in range(200):
+            (place / f"{number}").write_text("x")
+            os.rename(place / f"{number}", place / "new")
+            below = os.stat("new", dir_fd=covered)
+            assert below.st_mtime_ns == (place / "new").stat().st_mtime_ns
+        os.sync()
+        assert os.stat("new", dir_fd=covered).st_mtime_ns == below.st_mtime_ns
+    os.close(covered)
+
+
 def _told(notes: Path) -> list[tuple[str, str, str]]:
     """Return by whom, what, and to which file."""
     programs: dict[int, str] = {}

@@ -27,6 +27,9 @@ class FakeFiles:
     def source_mark(self, path: bytes) -> SourceMark | None:
         return self.marks.get(path)
 
+    def reach(self, path: bytes) -> bytes:
+        return path
+
 
 class FakeProcesses:
     """A process table that is changed by hand."""

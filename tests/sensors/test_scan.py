@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlamd.host.files import file_stat
+from mlamd.host.files import LocalFiles, file_stat
 from mlamd.model import observations as seen
 from mlamd.model.files import FileStat
 from mlamd.sensors import scan
@@ -22,7 +22,7 @@ NAMES = ["a", "b", "c", "d/a", "d/e/b", "x/y"]
 
 def versions(root: Path) -> dict[bytes, FileStat | None]:
     """Return what a recorder would know of a tree now."""
-    return dict(scan.walk(os.fsencode(root), nothing))
+    return dict(scan.walk(os.fsencode(root), nothing, LocalFiles()))
 
 
 def found_in(
@@ -36,7 +36,9 @@ def found_in(
     def name(path: bytes) -> str:
         return os.path.relpath(os.fsdecode(path), root)
 
-    for one in scan.changes([os.fsencode(root)], known.items(), nothing, since_ns, since_ns + 1):
+    for one in scan.changes(
+        [os.fsencode(root)], known.items(), nothing, LocalFiles(), since_ns, since_ns + 1
+    ):
         if isinstance(one, seen.FileFound):
             assert one.stat == file_stat(os.lstat(one.path))
             assert not one.live
@@ -170,7 +172,7 @@ def test_skipped_directories_are_not_walked(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git/x").touch()
     (tmp_path / "a").touch()
-    walked = scan.walk(os.fsencode(tmp_path), lambda path: path.endswith(b".git"))
+    walked = scan.walk(os.fsencode(tmp_path), lambda path: path.endswith(b".git"), LocalFiles())
     assert [os.path.basename(path) for path, _ in walked] == [b"a"]
 
 
@@ -178,7 +180,7 @@ def test_fifos_links_and_what_vanishes_are_passed_over(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to(tmp_path / "none")
     assert versions(tmp_path) == {}
-    assert list(scan.walk(os.fsencode(tmp_path / "none"), nothing)) == []
+    assert list(scan.walk(os.fsencode(tmp_path / "none"), nothing, LocalFiles())) == []
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -216,7 +218,7 @@ def test_a_scan_agrees_with_git_status(tmp_path: Path, seed: int) -> None:
     mine: set[tuple[str, str]] = set()
     skip = [os.fsencode(tmp_path / ".git")]
     for one in scan.changes(
-        [os.fsencode(tmp_path)], known.items(), lambda path: path in skip, since_ns, since_ns
+        [os.fsencode(tmp_path)], known.items(), lambda path: path in skip, LocalFiles(), since_ns, since_ns
     ):
         name = os.path.relpath(os.fsdecode(one.path), tmp_path)
         if isinstance(one, seen.FileMissing):
@@ -225,3 +227,15 @@ def test_a_scan_agrees_with_git_status(tmp_path: Path, seed: int) -> None:
             mine.add(("M" if one.path in known else "??", name))
     lines = git("status", "--porcelain", "-uall").splitlines()
     assert mine == {(line[:2].strip(), line[3:]) for line in lines}
+
+
+def test_a_directory_is_looked_at_by_way_of_another(tmp_path: Path) -> None:
+    (tmp_path / "backing/d").mkdir(parents=True)
+    (tmp_path / "backing/d/a").write_bytes(b"x")
+    files = LocalFiles()
+    files.reach_through(b"/w", os.fsencode(tmp_path / "backing"))
+    ((path, stat),) = scan.walk(b"/w", nothing, files)
+    assert path == b"/w/d/a"
+    assert stat == files.stat(path) == LocalFiles().stat(os.fsencode(tmp_path / "backing/d/a"))
+    assert files.digest(path, stat).whole
+    assert files.stat(b"/work/d/a") is None
