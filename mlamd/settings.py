@@ -25,6 +25,8 @@ class Settings:
     """Larger files are never digested; their versions are told apart by size and time."""
     commit_every_ms: int = 50
     """How long an event may wait for its commit: what a power failure can take at most."""
+    spool_most_bytes: int = 1 << 30
+    """What the mount keeps at most, in memory and on disk, of what no recorder has stored yet."""
     fold_above_files: int = 100
     """Answers show more inputs than this from one directory as one dataset."""
 

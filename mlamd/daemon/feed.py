@@ -23,7 +23,7 @@ from mlamd.errors import UnavailableError
 from mlamd.host.clock import Clock
 from mlamd.model.observations import Lost
 from mlamd.sensors import frames
-from mlamd.sensors.frames import Reader, Splitter, Synced
+from mlamd.sensors.frames import Numbered, Reader, Splitter, Synced
 
 log = logging.getLogger("mlamd")
 
@@ -76,10 +76,19 @@ class Feed:
         self._asked: set[int] = set()
         """Synchronisations that have not been answered; a sensor that is started anew is asked again."""
         self._up_ns = 0
+        self._epoch, self._stored = "", 0
+        self._keeps = False
+        self._had: int | None = None
+        """The last frame that came, None before the first."""
         self.welcome: dict[str, Any] = {}
         self.failed = ""
         self.down_ns = 0
         """Since when there is no sensor, 0 while there is one."""
+
+    def go_on_from(self, source: str) -> None:
+        """Expect a sensor that keeps what it told, of which this much is stored: see ``Journal.source``."""
+        self._epoch, self._stored = _source(source)
+        self._keeps = True
 
     # --- life --------------------------------------------------------------------------------
 
@@ -87,7 +96,10 @@ class Feed:
         """Greet a sensor; from its answer on, everything is reported. Raises ``UnavailableError``."""
         self._connection = self._dial()
         self._connection.settimeout(_GREETING_S)
-        hello = {"protocol": frames.PROTOCOL, "roots": list(self._roots), "own": [os.getpid()]}
+        hello: dict[str, Any] = {"protocol": frames.PROTOCOL}
+        hello |= {"roots": list(self._roots), "own": [os.getpid()]}
+        if self._keeps:
+            hello["kept"] = [self._epoch, self._stored, self._had]
         self._splitter = Splitter()
         try:
             self._connection.sendall(frames.frame(hello))
@@ -99,9 +111,16 @@ class Feed:
             self._drop()
             raise UnavailableError(str(self.welcome["error"]))
         self._connection.settimeout(None)
+        if not self.resumed:
+            self._epoch, self._stored, self._had = str(self.welcome.get("epoch", "")), 0, None
         self._up_ns = self._clock.now_ns()
         for value in rest:
             self._take(value)
+
+    @property
+    def resumed(self) -> bool:
+        """True if the sensor goes on where what was stored, or was told before, has ended."""
+        return bool(self.welcome.get("resumed"))
 
     def _greeted(self, connection: socket.socket) -> tuple[dict[str, Any], list[Any]]:
         while True:
@@ -192,22 +211,33 @@ class Feed:
             quick = quick + 1 if down_ns - self._up_ns < _QUICK_NS else 0
             log.warning("the sensor has ended; starting anew")
             self.down_ns = down_ns
-            detail = "the sensor has ended: nothing is seen until it is back"
-            if self.lasts:
-                self._inbox.put(Lost(down_ns, down_ns, b"", "sensor-down", detail))
-            if quick > _MOST_RETRIES and not self.lasts:
-                self.failed = "the sensor ends as soon as it has begun"
-                return
-            self._stop.wait(quick * _RETRY_S)
-            if not self._again():
-                return
-            now_ns = self._clock.now_ns()
-            self._inbox.put(
-                Lost(now_ns, down_ns, b"", "sensor-down", "the sensor had ended; it was started anew")
-            )
+            if not (self._keeps and self._reconnects()):
+                detail = "the sensor has ended: nothing is seen until it is back"
+                if self.lasts:
+                    self._inbox.put(Lost(down_ns, down_ns, b"", "sensor-down", detail))
+                if quick > _MOST_RETRIES and not self.lasts:
+                    self.failed = "the sensor ends as soon as it has begun"
+                    return
+                self._stop.wait(quick * _RETRY_S)
+                if not self._again():
+                    return
+            if not self.resumed:
+                now_ns = self._clock.now_ns()
+                self._inbox.put(
+                    Lost(now_ns, down_ns, b"", "sensor-down", "the sensor had ended; it was started anew")
+                )
             self.down_ns = 0
             for number in sorted(self._asked):
                 self.ask_sync(number)
+
+    def _reconnects(self) -> bool:
+        """Try once; say whether there is a sensor again, and with luck the same."""
+        self._drop()
+        try:
+            self.connect()
+        except UnavailableError:
+            return False
+        return True
 
     def _again(self) -> bool:
         """Reconnect; say whether that succeeded before the end."""
@@ -245,7 +275,9 @@ class Feed:
                 return
 
     def _take(self, value: Any) -> None:
-        for item in Reader(self._boot).items(value):
+        for item in Reader(self._boot, self._epoch).items(value):
+            if isinstance(item, Numbered):
+                self._had = item.number
             if isinstance(item, Synced):
                 self._asked.discard(item.number)
                 if not self._asked:
@@ -258,6 +290,15 @@ class Feed:
         while self._inbox.waiting > LIMIT // 2 and not self._stop.is_set():
             time.sleep(0.005)
 
+    def stored(self, source: str) -> None:
+        """Tell the sensor up to where everything is stored."""
+        epoch, number = _source(source)
+        connection = self._connection
+        if epoch == self._epoch and connection is not None:
+            self._stored = number
+            with self._sending, suppress(OSError):
+                connection.sendall(frames.frame(["took", number]))
+
     def ask_sync(self, number: int) -> None:
         """Ask the sensor to tell all that has happened; the answer comes to ``on_sync``."""
         self._asked.add(number)
@@ -266,3 +307,9 @@ class Feed:
         if connection is not None:
             with self._sending, suppress(OSError):
                 connection.sendall(frames.frame(["sync", number]))
+
+
+def _source(text: str) -> tuple[str, int]:
+    """Return the epoch and the number that ``Journal.source`` names."""
+    epoch, _, number = text.partition(" ")
+    return epoch, int(number) if number.isdigit() else 0

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from mlamd.host.clock import Clock
 from mlamd.model.observations import Lost, Observation
+from mlamd.sensors.frames import Numbered
 from mlamd.sensors.signals import Deed, Signal
 
-Item = Signal | Deed | Observation
+Item = Signal | Deed | Numbered | Observation
 
 LIMIT = 200_000
 

@@ -21,9 +21,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mlamd import __version__
 from mlamd.daemon.listening import is_allowed, listen
 from mlamd.daemon.mounts import NAME, detach, refusal
-from mlamd.daemon.telling import Client, Eye, Teller
+from mlamd.daemon.spool import Spool
+from mlamd.daemon.telling import Client, Eye, Teller, number_in
 from mlamd.errors import AccessError, AlreadyRecordedError, UnavailableError
 from mlamd.host.connector import Connector, Kind, ProcessEvent
 from mlamd.host.fanotify import Handles, Raw
@@ -39,6 +41,7 @@ from mlamd.sensors.capture import Batch
 from mlamd.sensors.directories import SKIPPED, Directories
 from mlamd.sensors.executions import PROCESSES_LOST, Change, Executions, Seen
 from mlamd.sensors.looker import Looker, seen_in
+from mlamd.settings import load
 from mlamd.workspace import Workspace
 
 log = logging.getLogger("mlamd")
@@ -168,6 +171,9 @@ class MountSensor(Teller):
         self._quick = 0
         self._server: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
+        self._spool_bytes = load(workspace.settings_file).spool_most_bytes
+        self._kept: Client | None = None
+        """The recorder for which everything is kept until it is stored, also while it is not there."""
         self._executions.survey()
         try:
             self._mount()
@@ -376,9 +382,55 @@ class MountSensor(Teller):
         del eye, workspace
         return "" if root == self._place else "it is outside of the mount"
 
+    def clients(self) -> list[Client]:
+        """See ``Teller``; also the one for whom things are kept."""
+        found = super().clients()
+        return found if self._kept is None or self._kept in found else [*found, self._kept]
+
     def _offer(self, client: Client) -> dict[str, Any]:
-        del client
-        return {"backing": f"/proc/{os.getpid()}/fd/{self._backing}"}
+        offer = {"backing": f"/proc/{os.getpid()}/fd/{self._backing}"}
+        return offer | ({"epoch": client.outbox.epoch} if isinstance(client.outbox, Spool) else {})
+
+    def _resumes(self, client: Client, hello: dict[str, Any]) -> bool:
+        """See ``Teller``. ``kept`` is ``[epoch, stored, had]``: up to where it has stored what it was told.
+
+        ``had`` is up to where it has been told, if it is the same that was told before, else None.
+        """
+        if "kept" not in hello:
+            return False
+        epoch, stored, had = hello["kept"]
+        kept = self._kept
+        if kept is not None and kept.connection.fileno() in self._clients:
+            self._cut_off(kept, "another recorder has come")
+        if kept is not None and isinstance(kept.outbox, Spool):
+            spool = kept.outbox
+            if spool.has(epoch, stored if had is None else had) and spool.has(epoch, stored):
+                spool.took(stored)
+                client.outbox, client.subscription = spool, kept.subscription
+                self._kept = client
+                self._go_on(client, hello, had)
+                return True
+            spool.drop()
+        client.outbox = new = Spool(self._store, self._spool_bytes)
+        new.attach(client.connection, [], 0)
+        self._kept = client
+        return False
+
+    def _go_on(self, client: Client, hello: dict[str, Any], had: int | None) -> None:
+        if client.subscription is not None:
+            client.subscription.own |= {*self._own(), *(number_in(pid) for pid in hello.get("own", ()))}
+        welcome = {
+            "protocol": frames.PROTOCOL,
+            "version": __version__,
+            "roots": [[root, self._refused(root, None, workspace=False)] for root in hello["roots"]],
+            "accounts": self._counts,
+            "directories": 0,
+            "pid": os.getpid(),
+            "resumed": True,
+        }
+        self._drain()
+        if isinstance(client.outbox, Spool):
+            client.outbox.attach(client.connection, [frames.frame(welcome | self._offer(client))], had)
 
     def _directories(self, roots: tuple[bytes, ...], client: Client) -> Directories:
         del roots, client
@@ -412,7 +464,10 @@ class MountSensor(Teller):
         return number
 
     def _answer(self, client: Client, value: object) -> None:
-        """See ``Teller``: the mount can be taken away."""
+        """See ``Teller``: what was told is stored; the mount is to be taken away."""
+        if isinstance(value, list) and value[0] == "took" and isinstance(client.outbox, Spool):
+            client.outbox.took(number_in(value[1]))
+            return
         if not isinstance(value, list) or value[0] != "unmount":
             raise ValueError("neither a greeting nor a request")
         why = self.unmount(lazy=bool(value[1]))
@@ -474,6 +529,8 @@ class MountSensor(Teller):
         for one in self.clients():
             one.outbox.flush()
             one.outbox.close()
+            if isinstance(one.outbox, Spool):
+                one.outbox.drop()
         with contextlib.suppress(OSError):
             os.unlink(NAME, dir_fd=self._store)
 

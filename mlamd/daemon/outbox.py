@@ -23,7 +23,7 @@ _FRAME_BYTES = 1 << 16
 class Outbox:
     """Takes items from the sensor's thread; a thread of its own sends them until the socket ends."""
 
-    def __init__(self, connection: socket.socket, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, connection: socket.socket | None, most_bytes: int = MOST_BYTES) -> None:
         self._connection = connection
         self._most = most_bytes
         self._packer = codec.packer()
@@ -35,6 +35,9 @@ class Outbox:
         self._dropped_ns = 0
         self._news = threading.Condition()
         self._ended = False
+        self._thread: threading.Thread | None = None
+
+    def _begin(self) -> None:
         self._thread = threading.Thread(target=self._send, name="sensor outbox", daemon=True)
         self._thread.start()
 
@@ -76,10 +79,12 @@ class Outbox:
         if self._dropped and self._has_room():
             self._tell_loss()
         if self._rows:
-            count = len(self._rows)
-            body = b"\xdd" + LENGTH.pack(count) + b"".join(self._rows)  # msgpack: array 32
-            self.put(LENGTH.pack(len(body)) + body)
+            count, body = len(self._rows), b"".join(self._rows)
             self._rows, self._rows_bytes = [], 0
+            self._put_rows(count, body)
+
+    def _put_rows(self, count: int, body: bytes) -> None:
+        self.put(LENGTH.pack(len(body) + 5) + b"\xdd" + LENGTH.pack(count) + body)  # msgpack: array 32
 
     def put(self, frame: bytes) -> None:
         """Append a whole frame."""
@@ -87,9 +92,12 @@ class Outbox:
             self._frames.append(frame)
             self._waiting_bytes += len(frame)
             self._news.notify()
+        if self._thread is None:
+            self._begin()
 
     def _send(self) -> None:
-        while True:
+        connection = self._connection
+        while connection is not None:
             with self._news:
                 while not self._frames and not self._ended:
                     self._news.wait()
@@ -97,7 +105,7 @@ class Outbox:
                     return
                 frame = self._frames[0]
             try:
-                self._connection.sendall(frame)
+                connection.sendall(frame)
             except OSError:
                 return
             with self._news:
@@ -109,5 +117,6 @@ class Outbox:
         with self._news:
             self._ended = True
             self._news.notify()
-        with suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
+        if self._connection is not None:
+            with suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)

@@ -34,6 +34,7 @@ from mlamd.host.mounts import is_network, mount_at
 from mlamd.host.usage import usage_host
 from mlamd.model import events
 from mlamd.model import observations as seen
+from mlamd.sensors.frames import Numbered
 from mlamd.sensors.own import OwnReads
 from mlamd.sensors.sampling import Sampler
 from mlamd.sensors.signals import Act, Deed, Signal
@@ -47,6 +48,7 @@ _UNDERWAY_NS = 100_000_000
 """What happened so lately may be under way to us, even if nothing waits here."""
 _BATCH_S = 0.004
 _SYNC_S = 10.0
+_CATCH_UP_S = 60.0
 _BUSY_S, _REST_S = 0.25, 5.0
 """How long the pump sleeps at most, while digests or the catalog are behind, and when nothing is."""
 _SLICE = 1000
@@ -109,6 +111,7 @@ class Recorder:
         self._stopping = trio.Event()
         self._taken: deque[Item] = deque()
         """What was taken out of the inbox, and not taken in yet: a drain may be cancelled half-way."""
+        self._source = self.writer.source
         self._rescan_ns = 0
         self._complete = True
         self._unsettled = False
@@ -142,13 +145,18 @@ class Recorder:
             self._close()
             raise
         with self._sensing():
-            await trio.to_thread.run_sync(self._begin)
+            since_ns = await trio.to_thread.run_sync(self._begin)
+            resumed = self.sources.resumed()
+            if not resumed:
+                await trio.to_thread.run_sync(self._rescan.look, since_ns)
             await self._drain(commit=True)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.digester.run)
                 nursery.start_soon(self._alive)
                 nursery.start_soon(self._pump)
                 nursery.start_soon(self._sample)
+                if resumed:
+                    await self._caught_up(nursery, since_ns)
                 if ready is not None:
                     ready.set()
                 await self._stopping.wait()
@@ -166,8 +174,10 @@ class Recorder:
             self._skip,
             self._wanted,
         )
+        around.source = self.writer.source
         self.sources, why = choose(self._wanted_sensor, around, self.inbox, self._mount)
         self.notes = [*([why] if why else []), *self.sources.notes()]
+        self.writer.on_noted = self.sources.stored
         if self.sources.exact:
             self.attributor.names_processes()
 
@@ -182,17 +192,34 @@ class Recorder:
         finally:
             self.sources.stop()
 
-    def _begin(self) -> None:
-        """Open the session; find what changed since the last one."""
+    def _begin(self) -> int:
+        """Open the session; return since when nothing was seen, 0 for a new store."""
         sensors, boot = self.sources.names(), self.sources.boot
         host, pid = socket.gethostname(), os.getpid()
-        self._rescan.begin(
+        return self._rescan.begin(
             events.SessionStarted(
                 self.started_ns, self.session, self.mode, sensors, boot, host, pid, __version__
             ),
             self._was_alive_ns,
             network=is_network(self.workspace.root),
+            resumed=self.sources.resumed(),
         )
+
+    async def _caught_up(self, nursery: trio.Nursery, since_ns: int) -> None:
+        """Wait until what was kept for us is taken in, but not for very long."""
+        done = trio.Event()
+        nursery.start_soon(self._catch_up, since_ns, done)
+        with trio.move_on_after(_CATCH_UP_S):
+            await done.wait()
+
+    async def _catch_up(self, since_ns: int, done: trio.Event) -> None:
+        """Take in what was kept for us, then what changed without having been told."""
+        await self.sources.barrier()
+        await self._drain(commit=False)
+        async with self._draining:
+            await self._look_again(since_ns)
+        await self._drain(commit=True)
+        done.set()
 
     def stop(self, *, complete: bool = True) -> None:
         """Ask the recorder to take in what it has seen, store it and end.
@@ -294,13 +321,14 @@ class Recorder:
         """Take in what comes, and commit it in groups."""
         pause_s = max(_BATCH_S, self.settings.commit_every_ms / 1000 / 2)
         while True:
-            busy = self.writer.waiting or self.writer.unfolded or self.digester.waiting or self._unsettled
+            storing = self.writer.waiting or self.writer.unfolded or self.writer.behind
+            busy = storing or self.digester.waiting or self._unsettled
             with trio.move_on_after(_BUSY_S if busy else _REST_S):
                 await self._news.wait()
             self._news = trio.Event()
             await trio.sleep(_BATCH_S)
             await self._drain(commit=False)
-            if self.writer.waiting or self.writer.unfolded:
+            if self.writer.waiting or self.writer.unfolded or self.writer.behind:
                 await self.writer.commit()
                 await trio.sleep(pause_s)
 
@@ -323,6 +351,7 @@ class Recorder:
             for _ in range(min(_SLICE, len(items))):
                 self._take_in(items.popleft())
             self._collect(self.attributor.drain())
+            self.writer.source = self._source
             if self.writer.waiting >= MOST_EVENTS:
                 await self.writer.commit()
             await trio.lowlevel.checkpoint()
@@ -334,7 +363,8 @@ class Recorder:
         if self._rescan_ns:
             since_ns, self._rescan_ns = self._rescan_ns, 0
             with trio.CancelScope(shield=True):
-                await self._recover(since_ns)
+                log.warning("observations were lost; looking at the workspace again")
+                await self._look_again(since_ns)
         self._collect(self.attributor.drain())
         self.writer.add(self.digester.take())
         self.writer.add(self.digester.given_up())
@@ -344,6 +374,9 @@ class Recorder:
             self.attributor.observe(seen.Lost(now_ns, now_ns, b"", "store-full", detail))
 
     def _take_in(self, item: Item) -> None:
+        if isinstance(item, Numbered):
+            self._source = f"{item.epoch} {item.number}"
+            return
         self._unsettled = True
         if isinstance(item, Signal | Deed):
             self._lose(self._happened(item))
@@ -389,9 +422,8 @@ class Recorder:
         self.attributor.places.noise = load_noise(self.workspace.root, self.settings)
         self.sources.refresh()
 
-    async def _recover(self, since_ns: int) -> None:
+    async def _look_again(self, since_ns: int) -> None:
         """After a loss: mark what is not marked, and look at everything again."""
-        log.warning("observations were lost; looking at the workspace again")
         self._collect(self.attributor.drain())
         await self.writer.commit(fold=True)
         await trio.to_thread.run_sync(self.sources.refresh)

@@ -14,6 +14,11 @@ from mlamd.sensors import scan
 _COARSE_NS = 1_000_000_000
 """Files are stamped by a coarse clock. In a virtual machine it was seen to be behind by more than 40 ms."""
 
+_IN_MEMORY = (
+    "the recorder was killed: what it knew of files that were just being used is lost; "
+    "what was done since was kept for it"
+)
+
 
 class Rescan:
     """Looks at everything below ``roots``; ``skip`` says which directories are noise (absolute paths)."""
@@ -34,8 +39,13 @@ class Rescan:
         self._files = files
         self._clock = clock
 
-    def begin(self, session: SessionStarted, was_alive_ns: int, *, network: bool) -> None:
-        """Open a session; find what changed since the last one, which was alive at ``was_alive_ns``."""
+    def begin(
+        self, session: SessionStarted, was_alive_ns: int, *, network: bool, resumed: bool = False
+    ) -> int:
+        """Open a session; return since when nothing was seen after the last one, 0 if there was none.
+
+        The last one was alive at ``was_alive_ns``. ``resumed`` says that what was done since is told.
+        """
         observe, now_ns = self._attributor.observe, session.at_ns
         last_ns = self._memory.clock()
         self._attributor.emit(session)
@@ -43,15 +53,22 @@ class Rescan:
             detail = "changes made by other machines are not reported"
             observe(seen.Lost(now_ns, now_ns, b"", "network", detail))
         if not last_ns:
-            return
+            return 0
         since_ns = max(last_ns, was_alive_ns)
         since_ns = min(since_ns, self._memory.blind_since() or since_ns)
         killed = self._memory.session_open()
         reason = "killed" if killed else "not-running"
         detail = "the recorder was killed" if killed else "no recorder was running"
-        observe(seen.Lost(now_ns, since_ns, b"", reason, detail))
-        for observation in self.changes(since_ns):
-            observe(observation)
+        if not resumed:
+            observe(seen.Lost(now_ns, since_ns, b"", reason, detail))
+        elif killed:
+            observe(seen.Lost(last_ns, last_ns, b"", reason, _IN_MEMORY))
+        return since_ns
+
+    def look(self, since_ns: int) -> None:
+        """Take in what changed since a time."""
+        for observation in self.changes(since_ns) if since_ns else ():
+            self._attributor.observe(observation)
 
     def changes(self, since_ns: int) -> list[seen.Observation]:
         """Hold the files against the versions that are known; may run in any thread.

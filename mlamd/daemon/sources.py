@@ -55,6 +55,8 @@ class Surroundings:
         self.clock = clock
         self.skip = skip
         self.wanted = wanted
+        self.source = ""
+        """Up to where a sensor that keeps what it told was taken in before: see ``Journal.source``."""
 
 
 class Sources(Protocol):
@@ -121,6 +123,14 @@ class Sources(Protocol):
 
     def blind_since(self) -> int:
         """Return since when nothing is seen, 0 if something is."""
+        ...
+
+    def resumed(self) -> bool:
+        """Say whether all that was done since the last recorder ended is told."""
+        ...
+
+    def stored(self, source: str) -> None:
+        """Take note up to where everything is stored."""
         ...
 
     async def barrier(self) -> None:
@@ -221,6 +231,13 @@ class Portable:
     def blind_since(self) -> int:
         """See ``Sources``."""
         return 0
+
+    def resumed(self) -> bool:
+        """See ``Sources``."""
+        return False
+
+    def stored(self, source: str) -> None:
+        """See ``Sources``."""
 
     async def barrier(self) -> None:
         """See ``Sources``. A marker file that the sensor reports back says how far it has come."""
@@ -370,6 +387,14 @@ class Exact:
         """See ``Sources``."""
         return self.feed.down_ns
 
+    def resumed(self) -> bool:
+        """See ``Sources``."""
+        return self.feed.resumed
+
+    def stored(self, source: str) -> None:
+        """See ``Sources``."""
+        self.feed.stored(source)
+
     def _synced(self, number: int) -> None:
         self._token.run_sync_soon(self._release, number)
 
@@ -400,6 +425,7 @@ class Mounted(Exact):
         self._options = options
         self._bypassing: list[str] = []
         super().__init__(around, inbox, None, self._dial)
+        self.feed.go_on_from(around.source)
 
     def _dial(self) -> socket.socket:
         """Connect to the mount's sensor; without one, mount, and note who was in the directory before."""

@@ -41,6 +41,10 @@ class Writer:
         self._fold_from = self.next_number
         self._folded_at = time.monotonic()
         self._retry_at = 0.0
+        self.source = self.noted = self.journal.source()
+        """Up to where a sensor has been taken in, by what was added, and by what is stored."""
+        self._noted_at = 0.0
+        self.on_noted: Callable[[str], None] = lambda _: None
         self.trouble = ""
         self.dropped = 0
         self.on_folded: Callable[[], None] = lambda: None
@@ -75,17 +79,25 @@ class Writer:
         if force or time.monotonic() >= self._retry_at:
             while self._buffer:
                 batch = self._buffer[:MOST_EVENTS]
-                if not await self._commit_batch(batch):
+                source = self.source if len(batch) == len(self._buffer) else ""
+                if not await self._commit_batch(batch, source):
                     return
                 del self._buffer[: len(batch)]
+            if self.behind and (force or time.monotonic() - self._noted_at > _FOLD_EVERY_S):
+                await self._commit_batch([], self.source)
         overdue = time.monotonic() - self._folded_at > _FOLD_EVERY_S
         due = self._unfolded and (fold or overdue or len(self._unfolded) >= _FOLD_EVENTS)
         if due and await trio.to_thread.run_sync(self._fold):
             self.on_folded()
 
-    async def _commit_batch(self, batch: list[Event]) -> bool:
+    @property
+    def behind(self) -> bool:
+        """True if the sensor has been taken in further than is stored."""
+        return self.source != self.noted
+
+    async def _commit_batch(self, batch: list[Event], source: str) -> bool:
         try:
-            following = await trio.to_thread.run_sync(self.journal.append, batch, self.next_number)
+            following = await trio.to_thread.run_sync(self.journal.append, batch, self.next_number, source)
         except StoreFullError as error:
             self.trouble = str(error)
             self._retry_at = time.monotonic() + _RETRY_S
@@ -94,6 +106,9 @@ class Writer:
         self.next_number = following
         self.stored = following - 1
         self._unfolded += batch
+        if source and source != self.noted:
+            self.noted, self._noted_at = source, time.monotonic()
+            self.on_noted(source)
         return True
 
     def _fold(self) -> bool:

@@ -129,6 +129,11 @@ class Teller(ABC):
         """Return those who are connected."""
         return list(self._clients.values())
 
+    def _resumes(self, client: Client, hello: dict[str, Any]) -> bool:
+        """Go on with a recorder where an earlier one has ended, if it asks for that and it can be done."""
+        del client, hello
+        return False
+
     def expire(self) -> None:
         """Cut off who has not said what they want in time."""
         late_s = time.monotonic() - _GREETING_S
@@ -191,6 +196,8 @@ class Teller(ABC):
         roots = tuple(_path(root) for root in hello["roots"])[:_MOST_ROOTS]
         if hello.get("protocol") != frames.PROTOCOL or not roots:
             raise ValueError(f"this sensor speaks protocol {frames.PROTOCOL}")
+        if self._resumes(client, hello):
+            return
         answers: dict[bytes, str] = {}
         for place, root in enumerate(roots):
             answers[root] = self._refused(root, client.eye, workspace=not place)
@@ -233,11 +240,7 @@ class Teller(ABC):
         client.outbox.put(frames.frame({"error": why}))
 
     def _wanted(self, known: Known, facts: ProcessFacts) -> bool:
-        wanted = [
-            client.subscription.wants(known, facts)
-            for client in self._clients.values()
-            if client.subscription
-        ]
+        wanted = [client.subscription.wants(known, facts) for client in self.clients() if client.subscription]
         return any(wanted)
 
     def _take(self, batch: Batch) -> None:
@@ -245,11 +248,11 @@ class Teller(ABC):
         self._flush()
 
     def _flush(self) -> None:
-        for client in self._clients.values():
+        for client in self.clients():
             client.outbox.flush()
 
     def _tell(self, batch: Batch) -> None:
-        for client in list(self._clients.values()):
+        for client in self.clients():
             subscription = client.subscription
             if subscription is None:
                 continue

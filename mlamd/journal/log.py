@@ -4,7 +4,9 @@ Tables of the environment ``journal``:
 
 ``events``  8-byte big-endian number of a block's first event → block (see ``envelope``)
 ``meta``    ``format`` → version of the layout (ASCII decimal); ``next`` → the number
-            that the next event gets (8 bytes big-endian), written in the transaction of its block
+            that the next event gets (8 bytes big-endian), written in the transaction of its block;
+            ``source`` → up to where a sensor that keeps what it told has been taken in: its epoch, a blank
+            and the number of its last frame (ASCII), written in the transaction of what came of it
 """
 
 import struct
@@ -57,8 +59,16 @@ class Journal:
         stored = transaction.get(b"next", db=self._meta)
         return 1 if stored is None else int(_NUMBER.unpack(stored)[0])
 
-    def append(self, events: "Sequence[Event]", first: int) -> int:
-        """Store events durably from number ``first`` on, in one transaction; return the next number."""
+    def source(self) -> str:
+        """Return up to where a sensor has been taken in, "" if none ever was."""
+        with self._environment.reading() as transaction:
+            return bytes(transaction.get(b"source", b"", db=self._meta)).decode("ascii", "replace")
+
+    def append(self, events: "Sequence[Event]", first: int, source: str = "") -> int:
+        """Store events durably from number ``first`` on, in one transaction; return the next number.
+
+        ``source`` is noted with them; see above.
+        """
         from mlamd.journal import envelope  # noqa: PLC0415  (as below)
 
         blocks = [
@@ -72,6 +82,8 @@ class Journal:
                 if not transaction.put(_NUMBER.pack(number), block, db=self._events, append=True):
                     raise StoreDamagedError(f"event {number} of {self.directory} exists already")
             transaction.put(b"next", _NUMBER.pack(following), db=self._meta)
+            if source:
+                transaction.put(b"source", source.encode(), db=self._meta)
 
         self._environment.writing(work, sum(len(block) for _, block in blocks))
         return following

@@ -5,6 +5,8 @@ A frame is its length (4 bytes, big-endian) and one msgpack value. The recorder 
 items, each an array ``[kind, field, ...]``, and the recorder sends ``["sync", number]``, which comes back
 as an item when all that had happened before has been sent. The fields are those of the types in their
 order; a process is ``[pid, start]``, with a third element 0 if it cannot or must not be known.
+
+A sensor that keeps what it told until it is stored numbers its frames: ``[NUMBER, number]`` ends each.
 """
 
 import struct
@@ -22,7 +24,7 @@ PROTOCOL = 1
 MOST_BYTES = 1 << 24
 LENGTH = struct.Struct(">I")
 
-_DEED, _SEEN, _HELD, _GONE, _USED, _POLLED, _LOST, _SYNC = range(8)
+DEED, SEEN, HELD, GONE, USED, POLLED, LOST, SYNC, NUMBER = range(9)
 
 _USED_FIELDS = tuple(field.name for field in fields(seen.ProcessUsed))[2:]
 _FACT_FIELDS = tuple(field.name for field in fields(ProcessFacts))
@@ -34,6 +36,14 @@ Item = Deed | seen.Observation
 class Synced:
     """The answer to a request for synchronisation."""
 
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """The end of a numbered frame; ``epoch`` names the sensor that counts."""
+
+    epoch: str
     number: int
 
 
@@ -57,70 +67,71 @@ def _facts(facts: ProcessFacts) -> list[Any]:
 def row_of(item: Item) -> list[Any]:
     """Turn what is told into a plain list."""
     if isinstance(item, Deed):
-        row = [_DEED, item.mask, item.from_ns, item.at_ns, item.path, _key(item.process), item.target]
+        row = [DEED, item.mask, item.from_ns, item.at_ns, item.path, _key(item.process), item.target]
         return row if item.stat is None else [*row, list(item.stat)]
     if isinstance(item, seen.ProcessSeen):
-        return [_SEEN, item.at_ns, _facts(item.facts), item.since_ns]
+        return [SEEN, item.at_ns, _facts(item.facts), item.since_ns]
     if isinstance(item, seen.ProcessHeld):
         files = [list(astuple(file)) for file in item.files]
         pipes = [list(astuple(pipe)) for pipe in item.pipes]
-        return [_HELD, item.at_ns, _key(item.key), files, pipes, item.whole]
+        return [HELD, item.at_ns, _key(item.key), files, pipes, item.whole]
     if isinstance(item, seen.ProcessGone):
-        return [_GONE, item.at_ns, _key(item.key), item.exit_code]
+        return [GONE, item.at_ns, _key(item.key), item.exit_code]
     if isinstance(item, seen.ProcessUsed):
-        return [_USED, item.at_ns, _key(item.key), *(getattr(item, name) for name in _USED_FIELDS)]
+        return [USED, item.at_ns, _key(item.key), *(getattr(item, name) for name in _USED_FIELDS)]
     if isinstance(item, seen.ProcessesPolled):
-        return [_POLLED, item.at_ns, item.began_ns]
+        return [POLLED, item.at_ns, item.began_ns]
     if isinstance(item, seen.Lost):
-        return [_LOST, item.at_ns, item.from_ns, item.scope, item.reason, item.detail]
+        return [LOST, item.at_ns, item.from_ns, item.scope, item.reason, item.detail]
     raise TypeError(f"a sensor does not tell of {type(item).__name__}")
 
 
 def synced(number: int) -> bytes:
     """Return the frame that answers a request for synchronisation."""
-    return frame([[_SYNC, number]])
+    return frame([[SYNC, number]])
 
 
 class Reader:
     """Turns the bytes of a sensor into items; ``boot`` is that of this machine."""
 
-    def __init__(self, boot: str) -> None:
+    def __init__(self, boot: str, epoch: str = "") -> None:
         self._boot = boot
+        self._epoch = epoch
 
     def _process(self, row: list[int]) -> ProcessKey:
         return ProcessKey("" if len(row) > 2 else self._boot, row[0], row[1])
 
-    def items(self, value: Iterable[list[Any]]) -> list[Item | Synced]:
+    def items(self, value: Iterable[list[Any]]) -> list[Item | Synced | Numbered]:
         """Return what a frame after the greeting holds; raises ``ValueError`` for anything else."""
         try:
-            return [self._item(row) for row in value]
+            return [Numbered(self._epoch, row[1]) if row[0] == NUMBER else self._item(row) for row in value]
         except (TypeError, IndexError, KeyError) as error:
             raise ValueError(f"the sensor sent something else than items: {error}") from error
 
     def _item(self, row: list[Any]) -> Item | Synced:
         kind = row[0]
-        if kind == _DEED:
+        if kind == DEED:
             stat = FileStat(*row[7]) if len(row) > 7 else None
             return Deed(row[1], row[2], row[3], row[4], self._process(row[5]), row[6], stat)
-        if kind == _SEEN:
+        if kind == SEEN:
             facts = list(row[2])
             facts[0] = self._process(facts[0])
             facts[2] = None if facts[2] is None else self._process(facts[2])
             facts[9] = tuple(facts[9])
             return seen.ProcessSeen(row[1], ProcessFacts(*facts), row[3])
-        if kind == _HELD:
+        if kind == HELD:
             files = tuple(HeldFile(*file) for file in row[3])
             pipes = tuple(HeldPipe(*pipe) for pipe in row[4])
             return seen.ProcessHeld(row[1], self._process(row[2]), files, pipes, row[5])
-        if kind == _GONE:
+        if kind == GONE:
             return seen.ProcessGone(row[1], self._process(row[2]), row[3])
-        if kind == _USED:
+        if kind == USED:
             return seen.ProcessUsed(row[1], self._process(row[2]), *row[3:])
-        if kind == _POLLED:
+        if kind == POLLED:
             return seen.ProcessesPolled(row[1], row[2], frozenset())
-        if kind == _LOST:
+        if kind == LOST:
             return seen.Lost(*row[1:])
-        if kind == _SYNC:
+        if kind == SYNC:
             return Synced(row[1])
         raise ValueError(f"the sensor sent an item of unknown kind {kind!r}")
 

@@ -149,15 +149,53 @@ def test_killed_sensor_is_replaced_and_nobody_is_harmed(mounted: Project) -> Non
     assert "sensor-down" in [gap["reason"] for gap in said["gaps"]]
 
 
-def test_killed_recorder_is_not_felt_and_comes_back(mounted: Project) -> None:
-    os.kill(processes(mounted)["recorder"], signal.SIGKILL)
-    shell(mounted, "echo 1 > a; cp a b")
-    assert is_mounted(mounted)
+def test_killed_recorder_is_not_felt_and_misses_nothing(mounted: Project) -> None:
+    """What is done while there is none is kept; also of a program that began before, and ends after."""
+    with subprocess.Popen(
+        ["sh", "-c", "read x; cat b >> long; read x; cat b >> long"],
+        cwd=mounted.root,
+        stdin=subprocess.PIPE,
+        text=True,
+    ) as early:
+        assert early.stdin is not None
+        shell(mounted, "echo 1 > a; cp a b")
+        mounted.ask("log")
+        os.kill(processes(mounted)["recorder"], signal.SIGKILL)
+        wait_for(lambda: "recorder" not in processes(mounted))
+        shell(mounted, "cat b | sort > c; cp c d; rm c")
+        shell(mounted, "for i in 1 2 3; do echo $i > same; cat same > s$i; done")
+        early.stdin.write("\n")
+        early.stdin.flush()
+        wait_for((mounted.root / "long").exists)
+        assert is_mounted(mounted)
+        elsewhere(mounted, "start", "--mode", "mount")
+        early.stdin.write("\n")
+    shell(mounted, "cp d e; cp long longer")
+    for made, source in {"d": "c", "c": "b", "e": "d", "longer": "long", "s1": "same", "s3": "same"}.items():
+        (cause,) = mounted.ask("why", made)["data"]["causes"]
+        assert cause["evidence"] == "observed", made
+        assert source in [row["path"] for row in cause["inputs"]], (made, cause)
+    rows = mounted.ask("log", "same", "--all")["data"]
+    assert [row["action"] for row in rows].count("wrote") == 3
+    assert len({row["version"] for row in rows if row["action"] == "read"}) == 3
+    runs = [row["run"] for row in mounted.ask("log", "long")["data"] if row["action"] == "wrote"]
+    assert len(runs) == 2
+    assert len(set(runs)) == 1, "it is one run, before and after"
+    reasons = {gap["reason"] for gap in mounted.ask("status")["gaps"]}
+    assert reasons == {"killed"}
+
+
+def test_ended_recorder_misses_nothing(mounted: Project) -> None:
+    """One that was asked to end has nothing in memory that could be lost: there is no gap."""
+    recorder = processes(mounted)["recorder"]
+    shell(mounted, "echo 1 > a")
+    os.kill(recorder, signal.SIGTERM)
+    wait_for(lambda: "recorder" not in processes(mounted))
+    shell(mounted, "cp a b")
     elsewhere(mounted, "start", "--mode", "mount")
-    shell(mounted, "cp b c")
-    (cause,) = mounted.ask("why", "c")["data"]["causes"]
-    assert cause["evidence"] == "observed"
-    assert mounted.ask("status")["gaps"]
+    (cause,) = mounted.ask("why", "b")["data"]["causes"]
+    assert (cause["evidence"], [row["path"] for row in cause["inputs"]]) == ("observed", ["a"])
+    assert not mounted.ask("status")["gaps"]
 
 
 def test_stale_mount_is_cleaned_by_the_next_start(mounted: Project) -> None:

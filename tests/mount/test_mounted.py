@@ -293,7 +293,7 @@ def _told(notes: Path) -> list[tuple[str, str, str]]:
             process, image = row
             programs[process] = image[0].rstrip(b"\0").replace(b"\0", b" ").decode() if image else "?"
         else:
-            mask, process, path, new_path = row
+            mask, process, path, new_path, _ = row
             what = " ".join(name for name, bit in _BITS.items() if mask & bit)
             told.append((programs[process], what, " ".join(filter(None, (path.decode(), new_path.decode())))))
     return told
