@@ -54,7 +54,7 @@ class Operations(pyfuse3.Operations):
 
     supports_dot_lookup = False
     enable_writeback_cache = True
-    enable_acl = False
+    enable_acl = True
 
     def __init__(self, backing: Backing, witness: Witness | None = None) -> None:
         super().__init__()
