@@ -120,16 +120,6 @@ def _map(descriptor: int, model: bytearray, rand: random.Random) -> None:
         model[at : at + len(data)] = data
 
 
-def test_large_directory(places: tuple[Path, Path]) -> None:
-    place, _ = places
-    names = {f"f{number}" for number in range(20_000)}
-    for name in names:
-        (place / name).touch()
-    with mounted(place):
-        assert set(os.listdir(place)) == names
-        assert {entry.name for entry in os.scandir(place) if entry.is_file()} == names
-
-
 def test_hard_links_share_one_inode(places: tuple[Path, Path]) -> None:
     place, _ = places
     with mounted(place):
