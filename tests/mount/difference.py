@@ -85,7 +85,10 @@ class Twin:
         """Compare the two trees; raises ``AssertionError``."""
         self.close_files()
         left, right = (tree(place.root) for place in self.places)
-        assert left == right, {path: (left.get(path), right.get(path)) for path in _different(left, right)}
+        assert left == right, "\n".join(
+            f"{path[:20]}: {left.get(path)!r:.200} and {right.get(path)!r:.200}"
+            for path in _different(left, right)
+        )
 
     def step(self, number: int) -> None:
         """Play one operation; raises ``AssertionError`` where the two differ."""
