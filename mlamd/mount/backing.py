@@ -8,6 +8,7 @@ import ctypes
 import errno
 import os
 import stat
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from os import stat_result
@@ -22,6 +23,11 @@ EXEC = 0x20
 """``__FMODE_EXEC``: the file is opened to be executed (include/linux/fs.h)."""
 EXCHANGE = 2
 _MOST_PATH = 4096 - 40
+"""``PATH_MAX``, less the prefix that ``_way`` puts before it."""
+_LITTLE = 1 << 30
+"""So few bytes are nearly a full disk: more than a program usually writes into one file."""
+_FAR = 4
+"""No request is about more paths than this."""
 
 
 class Caller(NamedTuple):
@@ -79,8 +85,8 @@ class Backing:
         self._handles: dict[int, Handle] = {}
         self._listings: dict[int, tuple[Node, list[bytes]]] = {}
         self._next = 0
-        self._far = -1
-        """A descriptor of what was last reached over a path that is too long to be prefixed."""
+        self._far: deque[int] = deque()
+        """Directories on the way to what was last reached over paths that are too long for a call."""
         self._c = ctypes.CDLL(None, use_errno=True)
 
     # --- finding -----------------------------------------------------------------------------
@@ -90,13 +96,29 @@ class Backing:
         path = self.nodes.path(node)
         if path is None:
             raise OSError(errno.ENOENT, "it was removed")
-        return path
+        return self._reached(path)
+
+    def _reached(self, path: bytes) -> bytes:
+        """Return a path that is short enough for a call: a process can go deeper by steps, we cannot."""
+        if len(path) < _MOST_PATH:
+            return path
+        above = self.descriptor
+        while len(path) >= _MOST_PATH:
+            cut = path.rindex(b"/", 0, _MOST_PATH)
+            below = os.open(path[:cut], os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+            if above != self.descriptor:
+                os.close(above)
+            above, path = below, path[cut + 1 :]
+        self._far.append(above)
+        if len(self._far) > _FAR:
+            os.close(self._far.popleft())
+        return b"/proc/self/fd/%d/%b" % (above, path)
 
     def _child(self, parent: Node, name: bytes) -> bytes:
         path = self.child(parent.number, name)
         if path is None:
             raise OSError(errno.ENOENT, "its directory was removed")
-        return path
+        return self._reached(path)
 
     def _new_child(self, parent: Node, name: bytes) -> bytes:
         """Return the path of a name that is to be changed."""
@@ -152,7 +174,7 @@ class Backing:
         path = self.nodes.path(node)
         if path is None:
             return os.fstat(self._last(node))
-        status = self._stat(path)
+        status = self._stat(self._reached(path))
         if path == STORE and self._store_link:
             return self._as_link(status)
         return status
@@ -170,17 +192,11 @@ class Backing:
         path = self.nodes.path(node)
         if path is None:
             return b"/proc/self/fd/%d" % self._last(node)
-        if len(path) < _MOST_PATH:
-            return self._place + path
-        far = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.descriptor)
-        _let_go(self._far)
-        self._far = far
-        return b"/proc/self/fd/%d" % far
+        return self._place + path if len(path) < _MOST_PATH else self._reached(path)
 
     def _leads(self, node: Node) -> bool:
         """Say whether ``_way`` is a link to the node: through a descriptor."""
-        path = self.nodes.path(node)
-        return path is None or len(path) >= _MOST_PATH
+        return self.nodes.path(node) is None
 
     def set_attributes(self, number: int, changes: Changes, handle: int | None) -> stat_result:
         """Change attributes, and return all of them."""
@@ -355,6 +371,8 @@ class Backing:
         path = self.nodes.path(node)
         if path is None:
             path, ours = self._way(node), ours & ~os.O_NOFOLLOW
+        else:
+            path = self._reached(path)
         handle = self._opened(node, path, ours, wanted=flags)
         self._handles[handle].emptied = bool(flags & os.O_TRUNC)
         return handle
@@ -382,15 +400,34 @@ class Backing:
         """Return what is known of a handle."""
         return self._handles[handle]
 
+    def is_direct(self, flags: int) -> bool:
+        """Say whether a file that is opened so is to be written past the kernel's cache.
+
+        On a disk that is nearly full, as who writes is told only then that it is full; from the cache, it
+        would be told at its next close or fsync(2), to which few programs listen. Who may read, too, may want
+        to map the file, which goes through the cache only.
+        """
+        if flags & os.O_ACCMODE != os.O_WRONLY:
+            return False
+        found = os.fstatvfs(self.descriptor)
+        return found.f_bavail * found.f_frsize < _LITTLE
+
     def read(self, handle: int, offset: int, size: int) -> bytes:
         """Read from an open file."""
         return os.pread(self._handles[handle].descriptor, size, offset)
 
     def write(self, handle: int, offset: int, data: bytes) -> int:
-        """Write to an open file; return how many bytes were written."""
+        """Write all of it to an open file; return how many bytes that are.
+
+        Whoever wrote into the kernel's cache would not be told that the disk had room for a part only: the
+        kernel takes no notice of a short answer when it writes back (fs/fuse/file.c).
+        """
         held = self._handles[handle]
         held.changed = True
-        return os.pwrite(held.descriptor, data, offset)
+        done = os.pwrite(held.descriptor, data, offset)
+        while done < len(data):
+            done += os.pwrite(held.descriptor, memoryview(data)[done:], offset + done)
+        return done
 
     def sync(self, handle: int, *, data_only: bool) -> None:
         """Write an open file to the disk."""
@@ -433,7 +470,7 @@ class Backing:
         if path is None:
             descriptor = os.open(self._way(node), flags)
         else:
-            descriptor = os.open(path, flags | os.O_NOFOLLOW, dir_fd=self.descriptor)
+            descriptor = os.open(self._reached(path), flags | os.O_NOFOLLOW, dir_fd=self.descriptor)
         self._listings[self._next + 1] = node, []
         return self._kept(node, descriptor, flags)
 
@@ -497,8 +534,8 @@ class Backing:
             with suppress(OSError):
                 os.close(held.descriptor)
         self._handles.clear()
-        _let_go(self._far)
-        self._far = -1
+        while self._far:
+            os.close(self._far.popleft())
 
 
 _EXTRA = (

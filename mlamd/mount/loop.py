@@ -6,6 +6,7 @@ small requests took about twice as long.
 """
 
 import os
+import resource
 import select
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -110,6 +111,7 @@ class Mount:
             Lock=_Lock, lowlevel=self._waiter, open_nursery=_Nursery, ClosedResourceError=_EndedError
         )
         os.umask(0)
+        _open_as_many_as_allowed()
         try:
             pyfuse3.init(operations, place, {f"fsname={OURS}", "default_permissions", *options})
         except RuntimeError as error:
@@ -127,3 +129,14 @@ class Mount:
     def close(self, *, unmount: bool) -> None:
         """Give everything back."""
         pyfuse3.close(unmount=unmount)
+
+
+def _open_as_many_as_allowed() -> None:
+    """Whatever anybody has open in the mount, we have open too: the usual limit is for one program."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open("/proc/sys/fs/nr_open", encoding="ascii") as line:
+        most = int(line.read())
+    for limit in (most, hard):  # the first needs CAP_SYS_RESOURCE
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+            return

@@ -82,18 +82,19 @@ class Nodes:
 
     def path(self, node: Node) -> bytes | None:
         """Return the path of a node relative to the root, None if it has no name any more."""
-        if node.epoch == self._epoch:
-            return node.known
-        if node is self.root:
-            path: bytes | None = b"."
-        elif node.parent is None:
-            return None
-        else:
-            above = self.path(node.parent)
-            if above is None:
+        above: list[Node] = []
+        while node.epoch != self._epoch:
+            if node is self.root:
+                node.known, node.epoch = b".", self._epoch
+            elif node.parent is None:
                 return None
-            path = node.name if above == b"." else above + b"/" + node.name
-        node.known, node.epoch = path or b"", self._epoch
+            else:
+                above.append(node)
+                node = node.parent
+        path = node.known
+        for node in reversed(above):
+            path = node.name if path == b"." else path + b"/" + node.name
+            node.known, node.epoch = path, self._epoch
         return path
 
     def found(self, parent: Node, name: bytes, status: stat_result) -> Node:

@@ -54,7 +54,7 @@ class Operations(pyfuse3.Operations):
 
     supports_dot_lookup = False
     enable_writeback_cache = True
-    enable_acl = False
+    enable_acl = True
 
     def __init__(self, backing: Backing, witness: Witness | None = None) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ class Operations(pyfuse3.Operations):
         handle = self._backing.open(number, flags)
         if self._witness is not None:
             self._witness.opened(ctx.pid, self._backing.handle(handle))
-        return FileInfo(fh=handle, keep_cache=True)
+        return FileInfo(fh=handle, keep_cache=True, direct_io=self._backing.is_direct(flags))
 
     @_answers
     def create(
@@ -182,7 +182,8 @@ class Operations(pyfuse3.Operations):
         handle, node, status = self._backing.create(parent, name, mode, flags, _caller(ctx))
         if self._witness is not None:
             self._witness.opened(ctx.pid, self._backing.handle(handle))
-        return FileInfo(fh=handle, keep_cache=True), _entry(node, status)
+        info = FileInfo(fh=handle, keep_cache=True, direct_io=self._backing.is_direct(flags))
+        return info, _entry(node, status)
 
     @_answers
     def read(self, fh: int, offset: int, size: int) -> bytes:

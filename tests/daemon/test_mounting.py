@@ -239,7 +239,8 @@ def test_who_was_there_before_is_named(project: Project) -> None:
             (project.root / "a").write_text("x")
             early.stdin.write(b"\n")
             early.stdin.flush()
-            wait_for((project.root / "b").exists)
+            # Not by its path: that it is not there yet would be remembered.
+            wait_for(Path(f"/proc/{early.pid}/cwd/b").exists)
             time.sleep(0.3)
             reasons = [gap["reason"] for gap in project.ask("status")["gaps"]]
             assert "bypassed" in reasons
