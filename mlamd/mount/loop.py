@@ -19,6 +19,8 @@ from mlamd.host.mounts import OURS
 from mlamd.mount.courier import Courier
 from mlamd.mount.operations import Operations
 
+_LOOKS = 40
+
 
 class _Lock:
     async def __aenter__(self) -> None:
@@ -68,10 +70,9 @@ class _Waiter:
         if courier is not None and courier.full:
             courier.send()
         while True:
-            found = self._poll.poll(0) if courier is not None and courier.waits else self._poll.poll()
-            if not found and courier is not None:
-                courier.send()
-                found = self._poll.poll(courier.pause_ms)
+            found = self._looked() or self._asleep()
+            if len(found) == 1 and found[0][0] == descriptor:
+                return
             numbers = {number for number, _ in found}
             if self._reading in numbers:
                 raise _EndedError
@@ -80,6 +81,28 @@ class _Waiter:
                 self._courier = courier = None
             if descriptor in numbers:
                 return
+
+    def _looked(self) -> list[tuple[int, int]]:
+        """Look for a while, letting others run: who was answered often asks again within some microseconds.
+
+        To be put to sleep and woken takes longer than that.
+        """
+        look, let_run = self._poll.poll, os.sched_yield
+        for _ in range(_LOOKS):
+            found = look(0)
+            if found:
+                return found
+            let_run()
+        return []
+
+    def _asleep(self) -> list[tuple[int, int]]:
+        """Sleep until there is something; what the courier has is brought before."""
+        courier = self._courier
+        if courier is None:
+            return self._poll.poll()
+        if courier.waits:
+            courier.send()
+        return self._poll.poll(courier.pause_ms)
 
     def wake(self) -> None:
         with suppress(OSError):

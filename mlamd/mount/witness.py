@@ -35,6 +35,7 @@ _FORKED = 0x40
 """``PF_FORKNOEXEC`` (include/linux/sched.h)."""
 _KCMP = {"x86_64": 312, "aarch64": 272}.get(os.uname().machine, -1)
 _KCMP_VM = 1
+_LOOKS = 12
 _TRIES, _TRY_S = 4, 0.0001
 _MOST_ABOVE = 64
 _WAITING = b"request_wait_answer"
@@ -215,6 +216,13 @@ def closer(process: int) -> int:
     does so in one function (proc_pid_wchan(5)), soon after it has asked. If it cannot be told, it is taken to
     be the one that opened.
     """
+    # It is asleep some microseconds after it has asked: to look through all of /proc takes longer.
+    main = f"/proc/{process}/wchan"
+    with suppress(OSError):
+        for _ in range(_LOOKS):
+            if read(main) == _WAITING:
+                return process
+            os.sched_yield()  # it may have been put aside for us before it slept
     for _ in range(_TRIES):
         if _waits(process):
             return process
