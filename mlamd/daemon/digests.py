@@ -10,13 +10,18 @@ import trio
 from mlamd.host.files import Digests, FileHost
 from mlamd.model.events import Digested, Event, Moved, Sealed
 from mlamd.model.files import FileStat
+from mlamd.sensors.signals import Kept
 
 _THREADS = 2
 _PATIENCE_S = 1.0
 _MOST_KEPT = 20_000
+_GONE = "it was changed or removed before it could be read"
 
 Content = tuple[int, bytes]
 """Size in bytes and digest of a version."""
+
+Mark = tuple[int, ...]
+"""What tells contents apart: the first four fields of ``FileStat``."""
 
 
 @dataclass(slots=True)
@@ -50,7 +55,12 @@ class Digester:
         self._known: OrderedDict[int, Content] = OrderedDict()
         self._waiting: deque[_Task] = deque()
         self._tasks: dict[int, _Task] = {}
-        self._unreadable: dict[int, float] = {}
+        self._unreadable: dict[int, tuple[float, Mark | None]] = {}
+        """Versions of which the content was gone: since when that is known, and what it was."""
+        self._given_up: OrderedDict[Mark, int] = OrderedDict()
+        self._saved: OrderedDict[Mark, Kept] = OrderedDict()
+        """What a sensor has kept of contents before they were lost."""
+        self._known_marks: list[Mark] = []
         self._done: list[Event] = []
         self._news = trio.Event()
 
@@ -63,7 +73,7 @@ class Digester:
         """Return the event with its digest if the file is small; else remember to digest it."""
         stat = event.stat
         if stat is None:
-            self._unreadable[event.version] = time.monotonic()
+            self._unreadable[event.version] = time.monotonic(), None
             return event
         task = _Task(
             event.version, path, stat, self._before(event.previous, stat) if maybe_appended else None
@@ -73,7 +83,7 @@ class Digester:
             return event
         found = self._digest(task)
         if found.whole is None:
-            self._unreadable[event.version] = time.monotonic()
+            self._unreadable[event.version] = time.monotonic(), stat[:4]
             return event
         self._keep(task, found.whole)
         return replace(event, digest=found.whole, derived=event.derived or _appended(task, found))
@@ -83,9 +93,33 @@ class Digester:
         return content if content is not None and 0 < content[0] < stat.size_bytes else None
 
     def _digest(self, task: _Task) -> Digests:
-        return self._files.digest(task.path, task.stat, task.before[0] if task.before else 0)
+        found = self._files.digest(task.path, task.stat, task.before[0] if task.before else 0)
+        saved = self._saved.get(task.stat[:4]) if found.whole is None else None
+        return found if saved is None or saved.digest is None else Digests(saved.digest, None, "")
+
+    def kept(self, item: Kept) -> list[Event]:
+        """Take in that a sensor has kept a content; return what is known by that of versions."""
+        mark = item.stat[:4]
+        self._saved[mark] = item
+        self._saved.move_to_end(mark)
+        if len(self._saved) > _MOST_KEPT:
+            self._saved.popitem(last=False)
+        if item.digest is None and not item.reason:
+            return []
+        versions = [version for version, (_, waits) in self._unreadable.items() if waits == mark]
+        for version in versions:
+            del self._unreadable[version]
+        late = self._given_up.pop(mark, None)
+        versions += [] if late is None else [late]
+        return [Digested(version, item.digest, item.reason) for version in versions]
+
+    def take_known(self) -> list[Mark]:
+        """Return the contents that have been digested since the last call."""
+        known, self._known_marks = self._known_marks, []
+        return known
 
     def _keep(self, task: _Task, digest: bytes) -> None:
+        self._known_marks.append(task.stat[:4])
         self._known[task.version] = (task.stat.size_bytes, digest)
         if len(self._known) > _MOST_KEPT:
             self._known.popitem(last=False)
@@ -107,12 +141,19 @@ class Digester:
     def given_up(self, *, final: bool = False) -> list[Event]:
         """Return events for versions whose content was gone before anybody could read it."""
         before = time.monotonic() - (0 if final else _PATIENCE_S)
-        gone = [version for version, since in self._unreadable.items() if since <= before]
-        for version in gone:
+        given_up: list[Event] = []
+        for version, (since, mark) in list(self._unreadable.items()):
+            saved = self._saved.get(mark) if mark is not None else None
+            if since > before or (saved is not None and not saved.reason and not final):
+                continue  # it may come, or is being read
             del self._unreadable[version]
-        return [
-            Digested(version, None, "it was changed or removed before it could be read") for version in gone
-        ]
+            if mark is not None:
+                self._given_up[mark] = version
+                if len(self._given_up) > _MOST_KEPT:
+                    self._given_up.popitem(last=False)
+            reason = saved.reason if saved is not None else ""
+            given_up.append(Digested(version, None, reason or _GONE))
+        return given_up
 
     def _later(self, task: _Task) -> None:
         if task.stat.size_bytes > self._most_bytes:
@@ -144,7 +185,10 @@ class Digester:
             found = await trio.to_thread.run_sync(self._digest, task)
             if found.whole is None and task.path != path:
                 found = await trio.to_thread.run_sync(self._digest, task)
-            self._done.append(self._event(task, found))
+            if found.whole is None and found.lost:
+                self._unreadable[task.version] = time.monotonic(), task.stat[:4]
+            else:
+                self._done.append(self._event(task, found))
             self._tasks.pop(task.version, None)
         finally:
             limit.release()

@@ -299,6 +299,13 @@ class Feed:
             with self._sending, suppress(OSError):
                 connection.sendall(frames.frame(["took", number]))
 
+    def known(self, contents: list[tuple[int, ...]]) -> None:
+        """Tell a sensor that keeps contents of which the digests are known: it need not keep them."""
+        connection = self._connection
+        if self._keeps and connection is not None and contents:
+            with self._sending, suppress(OSError):
+                connection.sendall(frames.frame(["known", contents]))
+
     def ask_sync(self, number: int) -> None:
         """Ask the sensor to tell all that has happened; the answer comes to ``on_sync``."""
         self._asked.add(number)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from mlamd.host.clock import Clock
 from mlamd.model.observations import Lost, Observation
 from mlamd.sensors.frames import Numbered
-from mlamd.sensors.signals import Deed, Signal
+from mlamd.sensors.signals import Deed, Kept, Signal
 
-Item = Signal | Deed | Numbered | Observation
+Item = Signal | Deed | Kept | Numbered | Observation
 
 LIMIT = 200_000
 

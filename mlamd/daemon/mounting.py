@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from mlamd import __version__
+from mlamd.daemon.keeping import Keeping
 from mlamd.daemon.listening import is_allowed, listen
 from mlamd.daemon.mounts import NAME, detach, refusal
 from mlamd.daemon.spool import Spool
@@ -32,15 +33,18 @@ from mlamd.host.fanotify import Handles, Raw
 from mlamd.host.mounts import unmounting
 from mlamd.host.procfs import ProcFs
 from mlamd.host.taskstats import TaskStats
+from mlamd.model.files import FileStat
 from mlamd.model.observations import Lost
 from mlamd.model.processes import ProcessFacts
 from mlamd.mount import courier
+from mlamd.mount.keeper import KEPT
 from mlamd.mount.witness import DEED
 from mlamd.sensors import frames
 from mlamd.sensors.capture import Batch
 from mlamd.sensors.directories import SKIPPED, Directories
 from mlamd.sensors.executions import PROCESSES_LOST, Change, Executions, Seen
 from mlamd.sensors.looker import Looker, seen_in
+from mlamd.sensors.signals import Kept
 from mlamd.settings import load
 from mlamd.workspace import Workspace
 
@@ -174,6 +178,7 @@ class MountSensor(Teller):
         self._spool_bytes = load(workspace.settings_file).spool_most_bytes
         self._kept: Client | None = None
         """The recorder for which everything is kept until it is stored, also while it is not there."""
+        self._keeping = Keeping(self._tell_kept)
         self._executions.survey()
         try:
             self._mount()
@@ -305,7 +310,7 @@ class MountSensor(Teller):
             self._until_ns = max(self._until_ns, until_ns)
             self._lost += lost
             for row in rows:
-                if row[0] == DEED:
+                if row[0] in {DEED, KEPT}:
                     self._rows.append(row)
                 elif row[3] is not None:
                     if len(self._images) > _MOST_IMAGES:
@@ -317,6 +322,11 @@ class MountSensor(Teller):
         self._changes += changes
         if lost:
             self._tell_lost("process-overflow", PROCESSES_LOST)
+
+    def _tell_kept(self, item: Kept) -> None:
+        for one in self.clients():
+            if one.subscription is not None:
+                one.outbox.tell(item)
 
     def _tell_lost(self, reason: str, detail: str) -> None:
         now_ns = time.time_ns()
@@ -332,6 +342,10 @@ class MountSensor(Teller):
             row = self._rows.popleft()
             at_ns = self._clock.wall_ns(row[1])
             self._tell_changes(at_ns)
+            if row[0] == KEPT:
+                _, _, descriptor, path, status, why_not = row
+                self._keeping.take(descriptor, at_ns, self._place + b"/" + path, FileStat(*status), why_not)
+                continue
             self._tell(Batch(at_ns, at_ns, [self._raw(row)], [], at_ns))
         self._tell_changes(until_ns, patient=patient)
         if self._lost:
@@ -468,6 +482,11 @@ class MountSensor(Teller):
         if isinstance(value, list) and value[0] == "took" and isinstance(client.outbox, Spool):
             client.outbox.took(number_in(value[1]))
             return
+        if isinstance(value, list) and value[0] == "known":
+            with contextlib.suppress(OSError):
+                if self._channel is not None:
+                    courier.tell_known(self._channel, value[1])
+            return
         if not isinstance(value, list) or value[0] != "unmount":
             raise ValueError("neither a greeting nor a request")
         why = self.unmount(lazy=bool(value[1]))
@@ -500,6 +519,7 @@ class MountSensor(Teller):
     def run(self) -> None:
         """Tell until the mount is unmounted."""
         self._waits[self._connector.descriptor] = self._read_processes
+        self._waits[self._keeping.news] = self._keeping.settle
         while not self._stopping:
             busy = bool(self._changes or self._executions.waits)
             timeout = _SOON_S if busy else _IDLE_S

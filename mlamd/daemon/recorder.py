@@ -37,7 +37,7 @@ from mlamd.model import observations as seen
 from mlamd.sensors.frames import Numbered
 from mlamd.sensors.own import OwnReads
 from mlamd.sensors.sampling import Sampler
-from mlamd.sensors.signals import Act, Deed, Signal
+from mlamd.sensors.signals import Act, Deed, Kept, Signal
 from mlamd.settings import load
 from mlamd.workspace import Workspace
 
@@ -368,6 +368,7 @@ class Recorder:
         self._collect(self.attributor.drain())
         self.writer.add(self.digester.take())
         self.writer.add(self.digester.given_up())
+        self.sources.known(self.digester.take_known())
         dropped = self.writer.take_dropped()
         if dropped:
             detail = f"{dropped} events could not be stored: {self.writer.trouble}"
@@ -376,6 +377,11 @@ class Recorder:
     def _take_in(self, item: Item) -> None:
         if isinstance(item, Numbered):
             self._source = f"{item.epoch} {item.number}"
+            return
+        if isinstance(item, Kept):
+            # What was read before it was lost is to be digested first.
+            self._collect(self.attributor.drain())
+            self.writer.add(self.digester.kept(item))
             return
         self._unsettled = True
         if isinstance(item, Signal | Deed):

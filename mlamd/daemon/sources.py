@@ -133,6 +133,10 @@ class Sources(Protocol):
         """Take note up to where everything is stored."""
         ...
 
+    def known(self, contents: list[tuple[int, ...]]) -> None:
+        """Take note of contents that have been digested: the first four fields of ``FileStat``."""
+        ...
+
     async def barrier(self) -> None:
         """Wait until all that has happened is in the inbox."""
         ...
@@ -237,6 +241,9 @@ class Portable:
         return False
 
     def stored(self, source: str) -> None:
+        """See ``Sources``."""
+
+    def known(self, contents: list[tuple[int, ...]]) -> None:
         """See ``Sources``."""
 
     async def barrier(self) -> None:
@@ -394,6 +401,10 @@ class Exact:
     def stored(self, source: str) -> None:
         """See ``Sources``."""
         self.feed.stored(source)
+
+    def known(self, contents: list[tuple[int, ...]]) -> None:
+        """See ``Sources``."""
+        self.feed.known(contents)
 
     def _synced(self, number: int) -> None:
         self._token.run_sync_soon(self._release, number)

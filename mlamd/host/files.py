@@ -19,11 +19,15 @@ _GENTLY_S = 0.002
 
 
 class Digests(NamedTuple):
-    """Digest of a content and of its first bytes, as far as asked for; ``reason`` if there is none."""
+    """Digest of a content and of its first bytes, as far as asked for; ``reason`` if there is none.
+
+    ``lost`` says that the content is there no more.
+    """
 
     whole: bytes | None
     prefix: bytes | None
     reason: str
+    lost: bool = False
 
 
 class FileHost(Protocol):
@@ -121,13 +125,13 @@ class LocalFiles:
         try:
             descriptor = self._open(path)
         except OSError as error:
-            return Digests(None, None, _reason(error))
+            return Digests(None, None, _reason(error), isinstance(error, FileNotFoundError))
         try:
             if not stat.same_content(file_stat(os.fstat(descriptor))):
-                return Digests(None, None, "it changed before it could be read")
+                return Digests(None, None, "it changed before it could be read", lost=True)
             whole, prefix = _digests(descriptor, prefix_bytes)
             if not stat.same_content(file_stat(os.fstat(descriptor))):
-                return Digests(None, None, "it changed while it was read")
+                return Digests(None, None, "it changed while it was read", lost=True)
             return Digests(whole, prefix, "")
         except OSError as error:
             return Digests(None, None, _reason(error))
@@ -167,6 +171,12 @@ class LocalFiles:
         self._own.separate()
         os.close(descriptor)
         self._own.separate()
+
+
+def digest_of(descriptor: int) -> bytes:
+    """Return the BLAKE3 digest of an open file, from its beginning. Raises ``OSError``."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return _digests(descriptor, 0)[0]
 
 
 def _digests(descriptor: int, prefix_bytes: int) -> tuple[bytes, bytes | None]:

@@ -88,6 +88,8 @@ class Backing:
         self._far: deque[int] = deque()
         """Directories on the way to what was last reached over paths that are too long for a call."""
         self._c = ctypes.CDLL(None, use_errno=True)
+        self.before_loss: Callable[[Node], None] = lambda _: None
+        """Called with a file that is about to lose its last name."""
 
     # --- finding -----------------------------------------------------------------------------
 
@@ -293,6 +295,8 @@ class Backing:
         """Open what is about to lose its last name: somebody may have it open, or stand in it; else -1."""
         if node is None or node.kept >= 0 or (status.st_nlink > 1 and not node.directory):
             return -1
+        if node.unkept is not None:
+            self.before_loss(node)
         return os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.descriptor)
 
     def _unnamed(self, node: Node | None, parent: Node, name: bytes, keep: int) -> None:
@@ -432,6 +436,18 @@ class Backing:
     def sync(self, handle: int, *, data_only: bool) -> None:
         """Write an open file to the disk."""
         (os.fdatasync if data_only else os.fsync)(self._handles[handle].descriptor)
+
+    def open_to_read(self, node: Node) -> int:
+        """Return a new descriptor for reading a file, whoever may have it open."""
+        path = self.nodes.path(node)
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+        if path is None:
+            return os.open(self._way(node), flags)
+        return os.open(path, flags | os.O_NOFOLLOW, dir_fd=self.descriptor)
+
+    def node_of(self, handle: int) -> Node:
+        """Return the node of an open file."""
+        return self._handles[handle].node
 
     def settle(self, handle: int) -> None:
         """Give a file that was changed the time of modification that the kernel shows of it.

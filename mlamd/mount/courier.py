@@ -1,11 +1,13 @@
 """Brings what the witness has taken down to the process that attributes it, in the kernel's pauses.
 
 Each message is ``[number, until_ns, lost, rows]``: the number of the last request that was heard (0: none),
-the monotonic time until when everything is told, and how many rows were dropped before these. The other end
-sends numbers, four bytes each, to have everything told at once. Nobody waits for a slow other end: what it
-does not take is kept, up to a bound, and dropped after that.
+the monotonic time until when everything is told, and how many rows were dropped before these. The descriptors
+that rows speak of come with it, in their order (``SCM_RIGHTS``, unix(7)). The other end sends numbers, four
+bytes each, to have everything told at once, and lists of contents whose digests it knows. Nobody waits for a
+slow other end: what it does not take is kept, up to a bound, and dropped after that.
 """
 
+import array
 import errno
 import socket
 import struct
@@ -14,6 +16,7 @@ from collections import deque
 from collections.abc import Callable
 
 from mlamd.model import codec
+from mlamd.mount.keeper import KEPT, Keeper
 from mlamd.mount.witness import Row
 
 REQUEST = struct.Struct("=I")
@@ -21,20 +24,29 @@ MOST_BYTES = 1 << 17
 _MANY = 256
 _MOST_ROWS = 200_000
 _RETRY_MS = 5
+_MOST_DESCRIPTORS = 100
+"""In one message; the kernel takes 253 (unix(7))."""
+_BESIDE_BYTES = socket.CMSG_SPACE(_MOST_DESCRIPTORS * 4)
+_FLAGS = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
 
 
 class Courier:
     """The end of who answers the kernel. ``on_end`` is called once, when the other end is gone."""
 
-    def __init__(self, channel: socket.socket, rows: deque[Row], on_end: Callable[[], None]) -> None:
+    def __init__(
+        self, channel: socket.socket, rows: deque[Row], keeper: Keeper, on_end: Callable[[], None]
+    ) -> None:
         channel.setblocking(False)
         self._channel = channel
         self._rows = rows
+        self._keeper = keeper
         self._on_end = on_end
         self._packer = codec.packer()
         self._heard = 0
         self._asked = False
         self._stuck = b""
+        self._with: list[Row] = []
+        """The rows of the message that is under way, or stuck, whose descriptors go with it."""
         self._lost = 0
         self.descriptor = channel.fileno()
 
@@ -56,16 +68,20 @@ class Courier:
     def hear(self) -> bool:
         """Take the requests that wait; return False when the other end is gone."""
         try:
-            data = self._channel.recv(4096)
+            data = self._channel.recv(MOST_BYTES)
         except BlockingIOError:
             return True
         except OSError:
             data = b""
         if not data:
-            self._rows.clear()
+            while self._rows:
+                self._keeper.close(self._rows.popleft())
             self._on_end()
             return False
-        (self._heard,) = REQUEST.unpack_from(data, len(data) - REQUEST.size)
+        if len(data) > REQUEST.size:
+            self._keeper.known([tuple(content) for content in codec.unpack(data)])
+            return True
+        (self._heard,) = REQUEST.unpack(data)
         self._asked = True
         return True
 
@@ -73,7 +89,7 @@ class Courier:
         """Send what waits, as far as the other end takes it."""
         if self._stuck and not self._put(self._stuck):
             while len(self._rows) > _MOST_ROWS:
-                self._rows.popleft()
+                self._keeper.close(self._rows.popleft())
                 self._lost += 1
             return
         while self._rows or self._asked:
@@ -83,8 +99,12 @@ class Courier:
             size = 0
             while self._rows and len(some) < _MANY * 4 and size < MOST_BYTES // 4:
                 row = self._rows.popleft()
+                if row[0] == KEPT and row[2] != -1:
+                    self._with.append(row)
                 some.append(row)
                 size += _size(row)
+                if len(self._with) >= _MOST_DESCRIPTORS:
+                    break
             until_ns = now_ns if not self._rows else 0
             message = self._packer.pack([self._heard, until_ns, self._lost, some])
             self._lost = 0
@@ -98,13 +118,20 @@ class Courier:
 
     def _put(self, message: bytes) -> bool:
         try:
-            self._channel.send(message)
+            if self._with:
+                numbers = array.array("i", [row[2] for row in self._with if isinstance(row[2], int)])
+                self._channel.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)])
+            else:
+                self._channel.send(message)
         except BlockingIOError:
             self._stuck = message
             return False
         except OSError as error:
             self._lost += error.errno == errno.EMSGSIZE
         self._stuck = b""
+        for row in self._with:
+            self._keeper.close(row)
+        self._with.clear()
         return True
 
 
@@ -119,19 +146,40 @@ def messages(channel: socket.socket) -> list[list[object]] | None:
     found: list[list[object]] = []
     while True:
         try:
-            data = channel.recv(MOST_BYTES * 4, socket.MSG_DONTWAIT)
+            data, beside, _, _ = channel.recvmsg(MOST_BYTES * 4, _BESIDE_BYTES, _FLAGS)
         except BlockingIOError:
             return found
         except OSError:
             return found or None
         if not data:
             return found or None
-        found.append(codec.unpack(data))
+        message = codec.unpack(data)
+        descriptors = _descriptors(beside)
+        if descriptors:
+            for row in message[3]:
+                if row[0] == KEPT and row[2] != -1:
+                    row[2] = descriptors.pop(0)
+        found.append(message)
+
+
+def _descriptors(beside: list[tuple[int, int, bytes]]) -> list[int]:
+    """Return what came as ``SCM_RIGHTS`` (unix(7))."""
+    found = array.array("i")
+    for level, kind, data in beside:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            found.frombytes(data[: len(data) - len(data) % found.itemsize])
+    return list(found)
 
 
 def ask(channel: socket.socket, number: int) -> None:
     """Ask for everything to be told; the number comes back. Raises ``OSError`` when nobody is there."""
     channel.send(REQUEST.pack(number), socket.MSG_DONTWAIT)
+
+
+def tell_known(channel: socket.socket, contents: list[list[int]]) -> None:
+    """Say of which contents the digests are known. Raises ``OSError`` when nobody is there, or listens."""
+    for start in range(0, len(contents), _MANY):
+        channel.send(codec.pack(contents[start : start + _MANY]), socket.MSG_DONTWAIT)
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

@@ -18,6 +18,7 @@ class Node:
 
     __slots__ = (
         "descriptors",
+        "digested",
         "directory",
         "epoch",
         "generation",
@@ -30,6 +31,7 @@ class Node:
         "number",
         "others",
         "parent",
+        "unkept",
     )
 
     def __init__(
@@ -57,6 +59,10 @@ class Node:
         """What is open of it: a way to reach it when it has no name."""
         self.kept = -1
         """A descriptor of what has lost its last name (``O_PATH``), -1 if it has one."""
+        self.unkept: tuple[int, int] | None = None
+        """Size and time of the content that somebody has read, and of which no digest is known."""
+        self.digested = (-1, -1)
+        """Size and time of the content of which a digest is known."""
         self.known = b""
         self.epoch = -1
 
@@ -140,6 +146,10 @@ class Nodes:
     def of(self, status: stat_result) -> Node | None:
         """Return the node of a file, if the kernel knows it."""
         return self._by_identity.get((status.st_dev, status.st_ino))
+
+    def with_identity(self, device: int, inode: int) -> Node | None:
+        """Return the node of a file by its device and inode, if the kernel knows it."""
+        return self._by_identity.get((device, inode))
 
     def unnamed(self, node: Node, parent: Node, name: bytes) -> None:
         """Note that a name was removed."""

@@ -4,6 +4,7 @@ No handler ever waits for anything but the disk; so each ends in one go.
 """
 
 import errno
+import os
 import stat
 from collections.abc import Callable, Coroutine, Sequence
 from os import stat_result
@@ -100,6 +101,8 @@ class Operations(pyfuse3.Operations):
             attr.st_mtime_ns if fields.update_mtime else None,
         )
         node = self._backing.nodes[number]
+        if fields.update_size and node.unkept is not None and self._witness is not None:
+            self._witness.keeper.before_change(node)
         status = self._backing.set_attributes(number, changes, fh)
         # With a handle it is a change that the close will tell of.
         if fh is None and self._witness is not None and not _of_kernel(fields):
@@ -169,6 +172,8 @@ class Operations(pyfuse3.Operations):
     @_answers
     def open(self, number: int, flags: int, ctx: RequestContext) -> FileInfo:
         """``open``."""
+        if flags & os.O_TRUNC and self._witness is not None:
+            self._witness.keeper.before_change(self._backing.nodes[number])
         handle = self._backing.open(number, flags)
         if self._witness is not None:
             self._witness.opened(ctx.pid, self._backing.handle(handle))
@@ -193,6 +198,9 @@ class Operations(pyfuse3.Operations):
     @_answers
     def write(self, fh: int, offset: int, data: bytes) -> int:
         """``write``."""
+        node = self._backing.node_of(fh)
+        if node.unkept is not None and self._witness is not None:
+            self._witness.keeper.before_change(node)
         return self._backing.write(fh, offset, data)
 
     @_answers

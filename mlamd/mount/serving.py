@@ -27,7 +27,7 @@ def serve(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     backing = Backing(descriptor, store_link)
     witness = Witness(backing)
-    courier = Courier(channel, witness.rows, lambda: detach(place))
+    courier = Courier(channel, witness.rows, witness.keeper, lambda: detach(place))
     try:
         mount = Mount(Operations(backing, witness), os.fsdecode(place), options, courier)
     except OSError as error:

@@ -23,6 +23,7 @@ from mlamd.host.fanotify import (
 )
 from mlamd.host.procfs import look_at_image, parent_of, read
 from mlamd.mount.backing import EXEC, Backing, Handle
+from mlamd.mount.keeper import Keeper
 
 DEED, IMAGE = range(2)
 Row = tuple[object, ...]
@@ -126,6 +127,7 @@ class Witness:
         self.rows: deque[Row] = deque()
         self._tasks = Tasks(self.rows)
         self._path = backing.nodes.path
+        self.keeper = Keeper(backing, self.rows)
 
     def _tell(
         self,
@@ -155,7 +157,10 @@ class Witness:
         mask = OPEN | (CREATE if handle.emptied else 0) | (OPEN_EXEC if handle.flags & EXEC else 0)
         if handle.flags & os.O_ACCMODE == os.O_RDONLY and not handle.emptied:
             mask |= ACCESS
-        self._tell(mask, handle.process, self._path(handle.node), os.fstat(handle.descriptor))
+        status = os.fstat(handle.descriptor)
+        if handle.flags & os.O_ACCMODE != os.O_WRONLY and not handle.emptied:
+            self.keeper.read(handle.node, status)
+        self._tell(mask, handle.process, self._path(handle.node), status)
 
     def closed(self, handle: Handle, *, last: bool) -> None:
         """Take down a close: of any descriptor if something was written or nothing can be; else of the last.

@@ -18,18 +18,18 @@ from mlamd.model import codec
 from mlamd.model import observations as seen
 from mlamd.model.files import FileStat
 from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts, ProcessKey
-from mlamd.sensors.signals import Deed
+from mlamd.sensors.signals import Deed, Kept
 
 PROTOCOL = 1
 MOST_BYTES = 1 << 24
 LENGTH = struct.Struct(">I")
 
-DEED, SEEN, HELD, GONE, USED, POLLED, LOST, SYNC, NUMBER = range(9)
+DEED, SEEN, HELD, GONE, USED, POLLED, LOST, SYNC, NUMBER, KEPT = range(10)
 
 _USED_FIELDS = tuple(field.name for field in fields(seen.ProcessUsed))[2:]
 _FACT_FIELDS = tuple(field.name for field in fields(ProcessFacts))
 
-Item = Deed | seen.Observation
+Item = Deed | Kept | seen.Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,8 @@ def row_of(item: Item) -> list[Any]:
     if isinstance(item, Deed):
         row = [DEED, item.mask, item.from_ns, item.at_ns, item.path, _key(item.process), item.target]
         return row if item.stat is None else [*row, list(item.stat)]
+    if isinstance(item, Kept):
+        return [KEPT, item.at_ns, item.path, list(item.stat), item.digest, item.reason]
     if isinstance(item, seen.ProcessSeen):
         return [SEEN, item.at_ns, _facts(item.facts), item.since_ns]
     if isinstance(item, seen.ProcessHeld):
@@ -131,8 +133,8 @@ class Reader:
             return seen.ProcessesPolled(row[1], row[2], frozenset())
         if kind == LOST:
             return seen.Lost(*row[1:])
-        if kind == SYNC:
-            return Synced(row[1])
+        if kind in {SYNC, KEPT}:
+            return Synced(row[1]) if kind == SYNC else Kept(row[1], row[2], FileStat(*row[3]), row[4], row[5])
         raise ValueError(f"the sensor sent an item of unknown kind {kind!r}")
 
 

@@ -69,6 +69,20 @@ class Deed:
     stat: FileStat | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The content of a file right before it was changed, replaced or removed.
+
+    Without digest and reason it is being digested, and is told again.
+    """
+
+    at_ns: int
+    path: bytes
+    stat: FileStat
+    digest: bytes | None
+    reason: str = ""
+
+
 class Deliver(Protocol):
     """Where sensors put what they have; callable from any thread, never blocks."""
 

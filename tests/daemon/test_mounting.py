@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from mlamd.errors import MountBusyError, UnavailableError
 from mlamd.host.mounts import mount_at
@@ -78,6 +80,15 @@ def wait_for(condition: object, seconds: float = 20.0) -> None:
 
 def shell(project: Project, script: str) -> None:
     subprocess.run(["sh", "-ec", script], cwd=project.root, check=True)
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_what_is_done_is_observed(mounted: Project) -> None:
@@ -344,3 +355,54 @@ def _closed(place: Path) -> Path | None:
     """Return the highest directory above a place that not everybody may enter."""
     above = [one for one in (*reversed(place.parents), place) if not one.stat().st_mode & stat.S_IXOTH]
     return above[0] if above else None
+
+
+def test_what_was_read_is_digested_before_it_is_lost(mounted: Project) -> None:
+    """Each way to lose a content, right after it was read, while no recorder could have looked at it."""
+    ways = {
+        "truncated by an open": "echo 22 > F",
+        "replaced": "echo 22 > new; mv new F",
+        "removed": "rm F",
+        "cut": "truncate -s 1 F",
+        "changed in place": "printf x | dd of=F conv=notrunc status=none",
+        "appended to": "echo 22 >> F",
+    }
+    with stopped(processes(mounted)["recorder"]):
+        for number, script in enumerate(ways.values()):
+            name = f"f{number}"
+            shell(mounted, f"echo one{number} > {name}; cat {name} > c{number}; {script.replace('F', name)}")
+    log = mounted.ask("log", "--all")["data"]
+    for number, way in enumerate(ways):
+        of_it = [row for row in log if row["path"] == f"f{number}" and row["action"] == "read"]
+        (read,) = [row for row in of_it if row["command"][0] == "cat"]
+        assert read["digest"] == blake3(f"one{number}\n".encode()).hexdigest(), way
+        assert read["size_bytes"] == 5, way
+
+
+def test_a_large_content_is_digested_before_it_is_lost(mounted: Project) -> None:
+    """What is removed or replaced however large it is; what is changed in place up to a size."""
+    content = os.urandom(1 << 20) * 20
+    for name in ("removed", "replaced", "changed"):
+        (mounted.root / name).write_bytes(content)
+    (mounted.root / "small").write_bytes(content[: 1 << 20])
+    with stopped(processes(mounted)["recorder"]):
+        shell(
+            mounted,
+            "cat removed replaced changed small > /dev/null; rm removed; echo x > new; mv new replaced; "
+            "echo x >> changed; echo x >> small",
+        )
+    wait_for(lambda: not json.loads(elsewhere(mounted, "status", "--json").stdout)["data"]["digesting"])
+
+    def digests() -> dict[str, str | None]:
+        rows = mounted.ask("log", "--all")["data"]
+        return {row["path"]: row["digest"] for row in rows if row["action"] == "read"}
+
+    wait_for(lambda: digests()["removed"])
+    whole = blake3(content).hexdigest()
+    reflinks = digests()["changed"] is not None
+    assert digests() == {
+        "removed": whole,
+        "replaced": whole,
+        "changed": whole if reflinks else None,
+        "small": blake3(content[: 1 << 20]).hexdigest(),
+    }

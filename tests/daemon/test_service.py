@@ -348,7 +348,10 @@ def test_nothing_of_other_users_processes_arrives(
         assert {tuple(item[2]) for item in items if item[0] == kind} <= mine, what
     assert all(item[3] is None for item in items if item[0] == 3 and tuple(item[2]) not in mine), "exit codes"
     stored = [path for path in open_project.store.rglob("*") if path.is_file()]
-    assert any(b"shown" in path.read_bytes() for path in stored)
+    deadline = time.monotonic() + 10
+    while not any(b"shown" in path.read_bytes() for path in stored):  # the catalog comes a second later
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     for path in stored:
         content = path.read_bytes().replace(b"SECRETTEXT", b"")
         assert b"SECRET" not in content, path

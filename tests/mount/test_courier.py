@@ -1,13 +1,18 @@
 """The line from who answers the kernel to who attributes: nobody waits, and nothing is lost silently."""
 
+import os
 import socket
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from mlamd.mount import courier
+from mlamd.mount.backing import Backing
 from mlamd.mount.courier import Courier
+from mlamd.mount.keeper import KEPT, Keeper
+from mlamd.mount.nodes import ROOT, Node
 from mlamd.mount.witness import DEED, IMAGE, Row
 
 pytestmark = pytest.mark.linux
@@ -16,11 +21,14 @@ pytestmark = pytest.mark.linux
 class Line:
     """Both ends of a channel."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: Path) -> None:
         self.theirs, ours = courier.pair()
         self.rows: deque[Row] = deque()
         self.ends = 0
-        self.courier = Courier(ours, self.rows, self._ended)
+        self._descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+        self.backing = Backing(self._descriptor)
+        self.keeper = Keeper(self.backing, self.rows)
+        self.courier = Courier(ours, self.rows, self.keeper, self._ended)
         self._ours = ours
 
     def _ended(self) -> None:
@@ -33,11 +41,13 @@ class Line:
     def close(self) -> None:
         self.theirs.close()
         self._ours.close()
+        self.backing.close()
+        os.close(self._descriptor)
 
 
 @pytest.fixture
-def line() -> Iterator[Line]:
-    made = Line()
+def line(tmp_path: Path) -> Iterator[Line]:
+    made = Line(tmp_path)
     yield made
     made.close()
 
@@ -102,3 +112,53 @@ def test_end_is_heard_once(line: Line) -> None:
     line.theirs.shutdown(socket.SHUT_RDWR)
     assert not line.courier.hear()
     assert line.ends == 1
+
+
+def _read(line: Line, name: bytes) -> Node:
+    """Look a file up and read it, as somebody would."""
+    node, status = line.backing.lookup(ROOT, name)
+    line.keeper.read(node, status)
+    return node
+
+
+def test_what_is_about_to_be_lost_comes_with_its_descriptor(line: Line, tmp_path: Path) -> None:
+    """Also many at once; nothing stays open here."""
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(150):
+        (tmp_path / f"{number}").write_text(f"text {number}")
+        _read(line, b"%d" % number)
+        line.backing.remove(ROOT, b"%d" % number)
+    (tmp_path / "changed").write_text("before")
+    changed = _read(line, b"changed")
+    line.keeper.before_change(changed)
+    (tmp_path / "changed").write_text("after")
+    line.keeper.before_change(changed)
+    rows = []
+    while line.courier.waits:
+        line.courier.send()
+        rows += [row for message in received(line) for row in message[3]]  # type: ignore[attr-defined]
+    contents = []
+    for kind, _, descriptor, _, _, why_not in rows:
+        assert (kind, why_not) == (KEPT, "")
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        contents.append(os.read(descriptor, 100))
+        os.close(descriptor)
+    assert contents == [*(b"text %d" % number for number in range(150)), b"before"]
+    assert line.keeper.open == 0
+    line.backing.nodes.drop(changed)
+    kept = [line.backing.nodes[number] for number in list(line.backing.nodes._by_number) if number != ROOT]
+    for node in kept:
+        line.backing.nodes.drop(node)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_is_digested_already_is_not_kept(line: Line, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("text")
+    node = _read(line, b"a")
+    status = (tmp_path / "a").stat()
+    courier.tell_known(line.theirs, [[status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]])
+    assert line.courier.hear()
+    line.keeper.before_change(node)
+    _read(line, b"a")
+    line.backing.remove(ROOT, b"a")
+    assert not line.rows
