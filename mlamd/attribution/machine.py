@@ -21,6 +21,7 @@ from mlamd.attribution.state import Access, Memory
 from mlamd.attribution.usage import Usage
 from mlamd.model import events
 from mlamd.model import observations as seen
+from mlamd.model.files import FileStat
 from mlamd.model.processes import LivingRun, ProcessKey
 
 
@@ -120,6 +121,20 @@ class Attributor:
     def living(self) -> list[LivingRun]:
         """Return the runs that are worth sampling; see ``Census.living``."""
         return self._census.living()
+
+    def standing(self, path: bytes) -> tuple[FileStat | None, bool] | None:
+        """Return how a file is known to stand, and whether it may be changing; None if it is no lineage.
+
+        ``path`` is absolute. The first is None where no version is known to stand.
+        """
+        relative = self.places.lineage(path)
+        if relative is None:
+            return None
+        state = self._judge.versions.peek(relative)
+        if state is None:
+            return None, False
+        busy = bool(state.opens or state.closing or state.changing or state.hands)
+        return (state.stat if state.version else None), busy
 
     def forget(self) -> None:
         """Drop what the memory knows too; only to be called when every event has been folded."""

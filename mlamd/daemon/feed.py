@@ -301,10 +301,18 @@ class Feed:
 
     def known(self, contents: list[tuple[int, ...]]) -> None:
         """Tell a sensor that keeps contents of which the digests are known: it need not keep them."""
+        if contents:
+            self._say(["known", contents])
+
+    def stale(self, paths: list[bytes]) -> None:
+        """Tell a mount which files were changed without passing it: the kernel must not remember them."""
+        self._say(["stale", paths])
+
+    def _say(self, message: list[Any]) -> None:
         connection = self._connection
-        if self._keeps and connection is not None and contents:
+        if self._keeps and connection is not None:
             with self._sending, suppress(OSError):
-                connection.sendall(frames.frame(["known", contents]))
+                connection.sendall(frames.frame(message))
 
     def ask_sync(self, number: int) -> None:
         """Ask the sensor to tell all that has happened; the answer comes to ``on_sync``."""

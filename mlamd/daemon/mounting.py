@@ -482,10 +482,13 @@ class MountSensor(Teller):
         if isinstance(value, list) and value[0] == "took" and isinstance(client.outbox, Spool):
             client.outbox.took(number_in(value[1]))
             return
-        if isinstance(value, list) and value[0] == "known":
+        if isinstance(value, list) and value[0] in {"known", "stale"}:
             with contextlib.suppress(OSError):
-                if self._channel is not None:
+                if self._channel is not None and value[0] == "known":
                     courier.tell_known(self._channel, value[1])
+                elif self._channel is not None:
+                    below = len(self._place) + 1
+                    courier.tell_stale(self._channel, [path[below:] for path in value[1]])
             return
         if not isinstance(value, list) or value[0] != "unmount":
             raise ValueError("neither a greeting nor a request")

@@ -18,6 +18,8 @@ from mlamd import __version__
 from mlamd.attribution.machine import Attributor
 from mlamd.attribution.noise import Sort
 from mlamd.catalog.memory import CatalogMemory
+from mlamd.daemon import bypass
+from mlamd.daemon.bypass import Bypass, Sight
 from mlamd.daemon.digests import Digester
 from mlamd.daemon.inbox import Inbox, Item
 from mlamd.daemon.lock import StoreLock
@@ -121,6 +123,7 @@ class Recorder:
         self._draining = trio.Lock()
         self._trim = False
         self._gone: bytes | None = None
+        self._bypass: Bypass | None = None
 
     # --- life --------------------------------------------------------------------------------
 
@@ -155,6 +158,8 @@ class Recorder:
                 nursery.start_soon(self._alive)
                 nursery.start_soon(self._pump)
                 nursery.start_soon(self._sample)
+                if self._mount is not None:
+                    nursery.start_soon(self._watch_covered)
                 if resumed:
                     await self._caught_up(nursery, since_ns)
                 if ready is not None:
@@ -406,6 +411,8 @@ class Recorder:
             return 0
         for observation in self.sources.observations(item):
             self.attributor.observe(observation)
+        if self._bypass is not None and isinstance(item, Deed) and item.mask & bypass.NAMING:
+            self._bypass.touched(item.target or item.path)
         if item.path.endswith(IGNORE_FILE) or (isinstance(item, Deed) and item.target.endswith(IGNORE_FILE)):
             self._reload_noise()
         lost = isinstance(item, Signal) and item.act is Act.LOST and item.detail.startswith("overflow")
@@ -469,6 +476,74 @@ class Recorder:
     def _folded(self) -> None:
         if not self.writer.waiting and not self.attributor.pending:
             self.attributor.forget()
+
+    # --- what bypasses the mount -------------------------------------------------------------
+
+    async def _watch_covered(self) -> None:
+        """Look, again and again, for what was changed below the mount without passing it."""
+        try:
+            watch = Bypass(self._root, self._files, self._skip)
+        except OSError as error:
+            self._lost(b"", "unwatchable", f"what bypasses the mount is not noticed: {error}")
+            return
+        try:
+            await trio.to_thread.run_sync(watch.start)
+            self._bypass = watch
+            while True:
+                if watch.unwatched:
+                    detail = f"what bypasses the mount is not noticed in {watch.unwatched} directories"
+                    self._lost(b"", "unwatchable", detail)
+                    watch.unwatched = 0
+                if not watch.read():
+                    await trio.lowlevel.wait_readable(watch.descriptor)
+                await trio.sleep(bypass.DELAY_S)
+                while self.sources.behind():
+                    await trio.sleep(bypass.DELAY_S)
+                began_s = trio.current_time()
+                left = await self._look_below(watch)
+                await trio.sleep(max(bypass.REST * (trio.current_time() - began_s), bypass.BUSY_S * left))
+        finally:
+            self._bypass = None
+            watch.close()
+
+    async def _look_below(self, watch: Bypass) -> bool:
+        """Hold what stands in changed directories against what is known; say if some are left for later."""
+        sights = await trio.to_thread.run_sync(watch.look)
+        # What was done through the mount before that look is known after this.
+        await self.sources.barrier()
+        await self._drain(commit=False)
+        later: set[bytes] = set()
+        for sight in sights:
+            changed: list[bytes] = []
+            for path in (*sight.files, *sight.gone):
+                known = self.attributor.standing(path)
+                if known is None or not watch.is_foreign(path, sight, known[0]):
+                    continue
+                if known[1]:
+                    later.add(sight.directory)
+                elif self._files.stat(path) == sight.files.get(path):
+                    changed.append(path)
+            if changed:
+                self._changed_below(sight, changed, watch.since_ns)
+        watch.again(later)
+        return bool(later)
+
+    def _changed_below(self, sight: Sight, changed: list[bytes], since_ns: int) -> None:
+        now_ns = self._clock.now_ns()
+        for path in changed:
+            stat = sight.files.get(path)
+            if stat is None:
+                self.attributor.observe(seen.FileMissing(now_ns, path))
+            else:
+                self.attributor.observe(seen.FileFound(now_ns, path, stat, since_ns, live=False))
+        detail = f"{len(changed)} files were changed without passing the mount: nobody knows by whom"
+        self._lost(sight.directory, "bypassed", detail)
+        self.sources.stale(changed)
+
+    def _lost(self, scope: bytes, reason: str, detail: str) -> None:
+        now_ns = self._clock.now_ns()
+        self.attributor.observe(seen.Lost(now_ns, now_ns, scope, reason, detail))
+        self._wake()
 
     # --- questions ---------------------------------------------------------------------------
 

@@ -133,6 +133,10 @@ class Sources(Protocol):
         """Take note up to where everything is stored."""
         ...
 
+    def stale(self, paths: list[bytes]) -> None:
+        """Take note of files that were changed without passing the sensor."""
+        ...
+
     def known(self, contents: list[tuple[int, ...]]) -> None:
         """Take note of contents that have been digested: the first four fields of ``FileStat``."""
         ...
@@ -241,6 +245,9 @@ class Portable:
         return False
 
     def stored(self, source: str) -> None:
+        """See ``Sources``."""
+
+    def stale(self, paths: list[bytes]) -> None:
         """See ``Sources``."""
 
     def known(self, contents: list[tuple[int, ...]]) -> None:
@@ -401,6 +408,10 @@ class Exact:
     def stored(self, source: str) -> None:
         """See ``Sources``."""
         self.feed.stored(source)
+
+    def stale(self, paths: list[bytes]) -> None:
+        """See ``Sources``."""
+        self.feed.stale(paths)
 
     def known(self, contents: list[tuple[int, ...]]) -> None:
         """See ``Sources``."""

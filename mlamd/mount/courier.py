@@ -3,8 +3,8 @@
 Each message is ``[number, until_ns, lost, rows]``: the number of the last request that was heard (0: none),
 the monotonic time until when everything is told, and how many rows were dropped before these. The descriptors
 that rows speak of come with it, in their order (``SCM_RIGHTS``, unix(7)). The other end sends numbers, four
-bytes each, to have everything told at once, and lists of contents whose digests it knows. Nobody waits for a
-slow other end: what it does not take is kept, up to a bound, and dropped after that.
+bytes each, to have everything told at once, and maps: contents whose digests are ``known``, files that are
+``stale``. Nobody waits for a slow other end: what it does not take is kept, up to a bound, and then dropped.
 """
 
 import array
@@ -23,6 +23,7 @@ REQUEST = struct.Struct("=I")
 MOST_BYTES = 1 << 17
 _MANY = 256
 _MOST_ROWS = 200_000
+_FEW = 16
 _RETRY_MS = 5
 _MOST_DESCRIPTORS = 100
 """In one message; the kernel takes 253 (unix(7))."""
@@ -31,16 +32,25 @@ _FLAGS = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
 
 
 class Courier:
-    """The end of who answers the kernel. ``on_end`` is called once, when the other end is gone."""
+    """The end of who answers the kernel. ``on_end`` is called once, when the other end is gone.
+
+    ``on_stale`` gets files that were changed without passing the mount.
+    """
 
     def __init__(
-        self, channel: socket.socket, rows: deque[Row], keeper: Keeper, on_end: Callable[[], None]
+        self,
+        channel: socket.socket,
+        rows: deque[Row],
+        keeper: Keeper,
+        on_end: Callable[[], None],
+        on_stale: Callable[[list[bytes]], None] = lambda _: None,
     ) -> None:
         channel.setblocking(False)
         self._channel = channel
         self._rows = rows
         self._keeper = keeper
         self._on_end = on_end
+        self._on_stale = on_stale
         self._packer = codec.packer()
         self._heard = 0
         self._asked = False
@@ -79,7 +89,11 @@ class Courier:
             self._on_end()
             return False
         if len(data) > REQUEST.size:
-            self._keeper.known([tuple(content) for content in codec.unpack(data)])
+            message = codec.unpack(data)
+            if "stale" in message:
+                self._on_stale(message["stale"])
+            else:
+                self._keeper.known([tuple(content) for content in message["known"]])
             return True
         (self._heard,) = REQUEST.unpack(data)
         self._asked = True
@@ -179,7 +193,13 @@ def ask(channel: socket.socket, number: int) -> None:
 def tell_known(channel: socket.socket, contents: list[list[int]]) -> None:
     """Say of which contents the digests are known. Raises ``OSError`` when nobody is there, or listens."""
     for start in range(0, len(contents), _MANY):
-        channel.send(codec.pack(contents[start : start + _MANY]), socket.MSG_DONTWAIT)
+        channel.send(codec.pack({"known": contents[start : start + _MANY]}), socket.MSG_DONTWAIT)
+
+
+def tell_stale(channel: socket.socket, paths: list[bytes]) -> None:
+    """Say which files, relative to the root, were changed without passing the mount; raises as above."""
+    for start in range(0, len(paths), _FEW):
+        channel.send(codec.pack({"stale": paths[start : start + _FEW]}), socket.MSG_DONTWAIT)
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

@@ -8,6 +8,7 @@ import subprocess
 from mlamd.host.mounts import unmounting
 from mlamd.mount.backing import Backing
 from mlamd.mount.courier import Courier
+from mlamd.mount.forgetting import Forgetting
 from mlamd.mount.loop import Mount
 from mlamd.mount.operations import Operations
 from mlamd.mount.witness import Witness
@@ -27,7 +28,8 @@ def serve(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     backing = Backing(descriptor, store_link)
     witness = Witness(backing)
-    courier = Courier(channel, witness.rows, witness.keeper, lambda: detach(place))
+    forget = Forgetting(backing).forget
+    courier = Courier(channel, witness.rows, witness.keeper, lambda: detach(place), forget)
     try:
         mount = Mount(Operations(backing, witness), os.fsdecode(place), options, courier)
     except OSError as error:

@@ -406,3 +406,59 @@ def test_a_large_content_is_digested_before_it_is_lost(mounted: Project) -> None
         "changed": whole if reflinks else None,
         "small": blake3(content[: 1 << 20]).hexdigest(),
     }
+
+
+def test_what_bypasses_the_mount_is_noticed_and_seen_in_it(project: Project) -> None:
+    """Somebody changes, removes and makes files below: nobody is named, and the mount shows it."""
+    project.mlamd("init")
+    for name in ("used", "removed", "unused"):
+        (project.root / name).write_text("before")
+    covered = os.open(project.root, os.O_RDONLY | os.O_DIRECTORY)
+    elsewhere(project, "start", "--mode", "mount")
+    try:
+        shell(project, "cat used removed > seen; ! cat new 2> /dev/null; mkdir d")
+        project.ask("log")
+        below = Path(f"/proc/self/fd/{covered}")
+        (below / "used").write_text("after, and longer")
+        (below / "removed").unlink()
+        (below / "new").write_text("new")
+        (below / "inner").mkdir()
+        (below / "inner/deep").write_text("deep")
+        wait_for((project.root / "new").exists, 30)
+        wait_for(lambda: "bypassed" in {gap["reason"] for gap in project.ask("status")["gaps"]})
+        wait_for(lambda: (project.root / "used").read_text() == "after, and longer")
+        wait_for(lambda: not (project.root / "removed").exists())
+        wait_for((project.root / "inner/deep").exists)
+        shell(project, "cat used new > last")
+        rows = project.ask("log", "--all")["data"]
+        found = {
+            row["path"]: row["action"] for row in rows if row["run"] is None and row["action"] != "existing"
+        }
+        assert found == {"used": "found", "new": "found", "removed": "removed", "inner/deep": "found"}
+        (cause,) = project.ask("why", "last")["data"]["causes"]
+        assert {row["path"]: row["digest"] for row in cause["inputs"]}["used"] == blake3(
+            b"after, and longer"
+        ).hexdigest()
+    finally:
+        os.close(covered)
+        elsewhere(project, "stop", "--lazy")
+
+
+def test_what_is_done_through_the_mount_does_not_bypass_it(mounted: Project) -> None:
+    """Names and attributes of files that nobody has used, also of whole directories; and long writing."""
+    (mounted.root / "d").mkdir()
+    with open(mounted.root / "long", "w") as long:
+        for number in range(4):
+            long.write("x\n")
+            long.flush()
+            os.fsync(long.fileno())
+            shell(
+                mounted,
+                f"mkdir -p e/f; echo {number} > e/f/{number}; touch t{number}; chmod 600 t{number}; "
+                f"mv e/f/{number} d/; mv d d{number}; mv d{number} d; ln d/{number} l{number}; rm -f r; "
+                f"cp d/{number} r; truncate -s 1 r; mv e g; mv g e",
+            )
+            time.sleep(1)
+    time.sleep(2)
+    assert not mounted.ask("log", "--all")["gaps"]
+    assert "found" not in {row["action"] for row in mounted.ask("log", "--all")["data"]}
