@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from blake3 import blake3
 
 from mlamd.errors import AlreadyRecordedError, MountBusyError, UnavailableError
 from mlamd.host.mounts import mount_at
+from tests import ordinary
 from tests.conftest import Project
 
 pytestmark = [
@@ -295,53 +297,15 @@ def test_read_only(project: Project) -> None:
         elsewhere(project, "stop")
 
 
-_USER = """
-set -e
-for pair in $PLACES; do
-  top=${pair%%:*} place=${pair#*:} kept=/run/kept.$$
-  mkdir -p $kept; mount --bind "$place" $kept
-  mountpoint -q "$top" || mount -t tmpfs -o mode=755 tmpfs "$top"
-  mkdir -p "$place"; mount --move $kept "$place"; rmdir $kept
-done
-mknod -m 666 "$NODE" c 10 229; mount --bind "$NODE" /dev/fuse
-exec setpriv --reuid=65534 --regid=65534 --clear-groups sh -exc "$SCRIPT"
-"""
-
-
-@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv(1)")
+@pytest.mark.skipif(not ordinary.is_possible(), reason="needs setpriv(1)")
 def test_ordinary_user() -> None:
-    """One without any capability, who may read the installation and open /dev/fuse, as usual."""
-    top = Path(subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True).stdout.strip())
+    top = Path(tempfile.mkdtemp())
     try:
         top.chmod(0o755)
-        work = top / "work"
-        work.mkdir()
-        os.chown(work, 65534, 65534)
-        repository = Path(__file__).resolve().parents[2]
-        needed = {Path(sys.base_prefix), Path(sys.prefix), repository}
-        hidden = sorted(f"{_closed(place)}:{place}" for place in needed if _closed(place))
-        script = (
-            "cd /; umask 022; $M init; $M start --mode mount; cd $W; echo 1 > a; cp a b; cat b > c; cd /; "
-            "$M why c; $M status; $M stop; cat $W/c"
-        )
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PLACES": " ".join(hidden),
-            "NODE": str(top / "fuse"),
-            "SCRIPT": script,
-            "W": str(work),
-            "HOME": str(work),
-            "PYTHONPATH": str(repository),
-            "M": f"{sys.executable} -m mlamd -C {work}",
-        }
-        done = subprocess.run(
-            ["unshare", "--mount", "sh", "-c", _USER],
-            env=environment,
-            cwd="/",
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
+        done = ordinary.runs(
+            "umask 022; cd ~; mkdir work; alias m='$PYTHON -m mlamd -C ~/work'; m init; cd /; m start --mode mount; "
+            "cd ~/work; echo 1 > a; cp a b; cat b > c; cd /; m why c; m status; m stop; cat ~/work/c",
+            top,
         )
         assert done.returncode == 0, done.stderr
         assert "cat b  [observed]" in done.stdout, done.stdout
@@ -349,12 +313,6 @@ def test_ordinary_user() -> None:
         assert done.stdout.endswith("1\n")
     finally:
         shutil.rmtree(top)
-
-
-def _closed(place: Path) -> Path | None:
-    """Return the highest directory above a place that not everybody may enter."""
-    above = [one for one in (*reversed(place.parents), place) if not one.stat().st_mode & stat.S_IXOTH]
-    return above[0] if above else None
 
 
 def test_what_was_read_is_digested_before_it_is_lost(mounted: Project) -> None:
