@@ -31,7 +31,7 @@ def is_possible() -> bool:
 
 
 def runs(script: str, top: Path, timeout_s: float = 120.0) -> "subprocess.CompletedProcess[str]":
-    """Run a shell script as that user; ``$PYTHON`` is the interpreter, ``$HOME`` a directory below ``top``."""
+    """Run a shell script as that user; ``$PYTHON`` is the interpreter, ``$HOME`` lies below ``top``."""
     home = top / "home"
     home.mkdir()
     os.chown(home, UID, UID)

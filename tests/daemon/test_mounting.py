@@ -303,8 +303,8 @@ def test_ordinary_user() -> None:
     try:
         top.chmod(0o755)
         done = ordinary.runs(
-            "umask 022; cd ~; mkdir work; alias m='$PYTHON -m mlamd -C ~/work'; m init; cd /; m start --mode mount; "
-            "cd ~/work; echo 1 > a; cp a b; cat b > c; cd /; m why c; m status; m stop; cat ~/work/c",
+            'umask 022; mkdir ~/work; m() { $PYTHON -m mlamd -C ~/work "$@"; }; cd /; m init; '
+            "m start --mode mount; cd ~/work; echo 1 > a; cp a b; cat b > c; cd /; m why c; m status; m stop; cat ~/work/c",
             top,
         )
         assert done.returncode == 0, done.stderr
