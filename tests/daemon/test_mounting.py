@@ -304,7 +304,8 @@ def test_ordinary_user() -> None:
         top.chmod(0o755)
         done = ordinary.runs(
             'umask 022; mkdir ~/work; m() { $PYTHON -m mlamd -C ~/work "$@"; }; cd /; m init; '
-            "m start --mode mount; cd ~/work; echo 1 > a; cp a b; cat b > c; cd /; m why c; m status; m stop; cat ~/work/c",
+            "m start --mode mount; cd ~/work; echo 1 > a; cp a b; cat b > c; cd /; "
+            "m why c; m status; m stop; cat ~/work/c",
             top,
         )
         assert done.returncode == 0, done.stderr
