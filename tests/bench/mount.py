@@ -1,0 +1,121 @@
+"""What the mount costs where the kernel remembers: the same work in a plain directory and in a mounted one.
+
+    python -m tests.bench.mount [--rounds N] [--work DIR]
+
+A file of 1 GiB is read again, 100,000 files are asked about again, and 20,000 small files are read in three
+passes, as a training job does. Each is done in turns with the plain directory; the first pass, which fills
+the caches, is told of apart. Ends with status 1 if a bar is missed.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.bench.figures import Figure, show
+from tests.mount.mounted import mounted
+
+_GIB = 1 << 30
+_BLOCK = bytes(1 << 20)
+_STATS, _SMALL = 100_000, 20_000
+_SMALL_BYTES = 2_000
+_IN_ONE = 200
+
+
+def make(place: Path) -> None:
+    """Make the files: a large one, and directories of small ones."""
+    with (place / "big").open("wb") as file:
+        for _ in range(_GIB // len(_BLOCK)):
+            file.write(_BLOCK)
+    for number in range(_SMALL):
+        path = place / f"d{number // _IN_ONE}" / str(number)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(_SMALL_BYTES))
+    os.sync()
+
+
+def read_large(place: Path) -> None:
+    """Read the large file."""
+    buffer = bytearray(len(_BLOCK))
+    with (place / "big").open("rb", buffering=0) as file:
+        while file.readinto(buffer):
+            pass
+
+
+def _paths(place: Path) -> list[str]:
+    return [f"{place}/d{number // _IN_ONE}/{number}" for number in range(_SMALL)]
+
+
+def ask(place: Path) -> None:
+    """Ask for the attributes of each small file, five times."""
+    paths = _paths(place)
+    for _ in range(_STATS // _SMALL):
+        for path in paths:
+            os.stat(path)
+
+
+def read_small(place: Path) -> None:
+    """Read each small file once."""
+    for path in _paths(place):
+        descriptor = os.open(path, os.O_RDONLY)
+        os.read(descriptor, _SMALL_BYTES + 1)
+        os.close(descriptor)
+
+
+@contextmanager
+def both(plain: Path, covered: Path, notes: Path) -> Iterator[dict[str, Path]]:
+    """Mount one of two equal directories, with who does what taken down, as under a recorder."""
+    with mounted(covered, f"witness={notes}"):
+        yield {"bare": plain, "mount": covered}
+
+
+def timed(work: Callable[[Path], None], place: Path) -> float:
+    """Return the seconds that some work takes."""
+    began = time.perf_counter()
+    work(place)
+    return time.perf_counter() - began
+
+
+def measured(
+    places: dict[str, Path], what: str, work: Callable[[Path], None], rounds: int, bar: float
+) -> list[Figure]:
+    """Do some work in both places in turns; return the first pass, and the median of the others."""
+    first = {name: timed(work, place) for name, place in places.items()}
+    later: dict[str, list[float]] = {name: [] for name in places}
+    for number in range(rounds):
+        for name in sorted(places, reverse=bool(number % 2)):
+            later[name].append(timed(work, places[name]))
+    again = {name: statistics.median(times) for name, times in later.items()}
+    return [
+        Figure(f"{what}, first", first["mount"], "s", "bare", first["mount"] / first["bare"]),
+        Figure(f"{what}, again", again["mount"], "s", "bare", again["mount"] / again["bare"], bar=bar),
+    ]
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is done after the first pass")
+    parser.add_argument("--work", type=Path, help="where the directories are made")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.work) as work:
+        plain, covered = Path(work, "plain"), Path(work, "covered")
+        for place in (plain, covered):
+            place.mkdir()
+            make(place)
+        with both(plain, covered, Path(work, "notes")) as places:
+            figures = measured(places, "read 1 GiB", read_large, options.rounds, 1.1)
+            figures += measured(places, "100,000 stats", ask, options.rounds, 1.2)
+            figures += measured(places, "an epoch of 20,000 files", read_small, options.rounds, 1.1)
+        return show(figures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
