@@ -59,6 +59,7 @@ class _Waiter:
             self._channel = courier.descriptor
             self._poll.register(self._channel, select.POLLIN)
         self._registered = -1
+        self._looks = _LOOKS
         self._reading, self._writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._poll.register(self._reading, select.POLLIN)
 
@@ -85,14 +86,17 @@ class _Waiter:
     def _looked(self) -> list[tuple[int, int]]:
         """Look for a while, letting others run: who was answered often asks again within some microseconds.
 
-        To be put to sleep and woken takes longer than that.
+        To be put to sleep and woken takes longer than that. It is looked less often each time that this was in
+        vain: where others need the processor, looking takes it from who is to ask.
         """
         look, let_run = self._poll.poll, os.sched_yield
-        for _ in range(_LOOKS):
+        for _ in range(self._looks):
             found = look(0)
             if found:
+                self._looks = min(self._looks + 1, _LOOKS)
                 return found
             let_run()
+        self._looks = self._looks // 2 or 1
         return []
 
     def _asleep(self) -> list[tuple[int, int]]:
