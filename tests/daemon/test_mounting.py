@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
+from mlamd.daemon.mounts import refusal
 from mlamd.errors import MountBusyError, UnavailableError
 from mlamd.host.mounts import mount_at
-from tests.conftest import Project
+from tests.conftest import NOBODY, Project
 
 pytestmark = [
     pytest.mark.linux,
@@ -315,6 +316,55 @@ def test_read_only(project: Project) -> None:
             (project.root / "b").write_text("x")
     finally:
         elsewhere(project, "stop")
+
+
+def test_other_users_are_let_in(open_project: Project) -> None:
+    """They may do what the rights of the files allow, and what they do is theirs."""
+    project, user = open_project, {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    project.mlamd("init")
+    (project.root / "secret").write_text("x")
+    (project.root / "secret").chmod(0o600)
+    elsewhere(project, "start", "--mode", "mount", "--allow-other")
+    try:
+        (project.root / "a").write_text("text")
+        subprocess.run(["cp", "a", "b"], cwd=project.root, check=True, **user)  # type: ignore[call-overload]
+        assert (project.root / "b").stat().st_uid == NOBODY
+        done = subprocess.run(
+            ["cat", "secret"], cwd=project.root, stderr=subprocess.PIPE, check=False, **user
+        )  # type: ignore[call-overload]
+        assert b"Permission denied" in done.stderr
+        (cause,) = project.ask("why", "b")["data"]["causes"]
+        assert (cause["evidence"], [row["path"] for row in cause["inputs"]]) == ("observed", ["a"])
+    finally:
+        elsewhere(project, "stop", "--lazy")
+
+
+def test_no_device(project: Project) -> None:
+    """As in a container that was not given it: said in one line, before anything is changed."""
+    project.mlamd("init")
+    command = 'mount -t tmpfs tmpfs /dev; mknod /dev/null c 1 3; mknod /dev/urandom c 1 9; exec "$@"'
+    words = [sys.executable, "-m", "mlamd", "-C", str(project.root), "start", "--mode", "mount"]
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", command, "sh", *words],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == UnavailableError.exit_code, done.stderr
+    assert "there is no /dev/fuse" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not processes(project)
+
+
+def test_directory_of_another_user_is_refused(open_project: Project) -> None:
+    pytest.importorskip("pyfuse3")
+    os.chown(open_project.root, 1, NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        assert "belongs to another user (uid 1)" in refusal(open_project.root)
+    finally:
+        os.seteuid(0)
 
 
 _USER = """
