@@ -7,7 +7,7 @@ import click
 
 from mlamd.cli.answer import workspace_of
 from mlamd.cli.text import say
-from mlamd.errors import MlamdError
+from mlamd.errors import AlreadyRecordedError, MlamdError
 from mlamd.workspace import Workspace
 
 
@@ -41,6 +41,10 @@ def command(
     mount = None
     if mode == "mount":
         mount = frozenset({"allow_other"} if allow_other else ()) | frozenset({"ro"} if read_only else ())
+    elif _stands(workspace):
+        if mode == "watch" or sensor is not None:
+            raise AlreadyRecordedError(f"{workspace.root} is mounted: `mlamd stop` takes the mount away")
+        mount = frozenset()
     if not foreground:
         from mlamd.daemon.background import start  # noqa: PLC0415  (each way imports only its own)
 
@@ -67,6 +71,13 @@ def _logged_to_stderr(workspace: Workspace) -> bool:
         return os.path.samestat(os.fstat(2), workspace.log_file.stat())
     except OSError:
         return False
+
+
+def _stands(workspace: Workspace) -> bool:
+    """Say whether a mount is there of which the recorder has ended: the next one goes on with it."""
+    from mlamd.daemon.mounts import is_mounted  # noqa: PLC0415
+
+    return is_mounted(workspace)
 
 
 def _log(message: str) -> None:

@@ -1,9 +1,9 @@
 """Notices that something was changed in the directory that a mount covers, without passing the mount.
 
 Whoever was in the directory before it was covered, or reaches it by another way, changes files that the mount
-knows nothing of. inotify says in which directories something was changed, but not by whom, and nearly all of it
-was done through the mount. So a watch says only once that there is something, and then the directory is held
-against what is known: what differs, and was told by nobody, was changed by somebody else.
+knows nothing of. inotify says in which directories something was changed, but not by whom, and nearly always
+it was done through the mount. So a watch says only once that there is something, and then the directory is
+held against what is known: what differs, and was told by nobody, was changed by somebody else.
 """
 
 import os

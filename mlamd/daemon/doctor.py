@@ -20,7 +20,7 @@ from mlamd.daemon.feed import service_socket
 from mlamd.errors import MlamdError
 from mlamd.host.capabilities import missing
 from mlamd.host.files import free_bytes
-from mlamd.host.mounts import filesystem_of, is_network
+from mlamd.host.mounts import OURS, filesystem_of, is_network, mount_at
 from mlamd.lineage.view import View
 from mlamd.model.derived import KnownGap
 from mlamd.settings import load
@@ -66,6 +66,24 @@ def check_recorder(workspace: Workspace) -> Iterator[Finding]:
             yield Finding("recorder", "note", str(note))
         if said.get("trouble"):
             yield Finding("recorder", "problem", str(said["trouble"]))
+
+
+def check_mount(workspace: Workspace) -> Iterator[Finding]:
+    """Look who is in the directory that a mount covers, and so does not pass the mount."""
+    said = state(workspace)
+    if "backing" not in said:
+        return
+    from mlamd.host.occupants import occupants  # noqa: PLC0415  (Linux only)
+
+    device = os.stat(str(said["backing"])).st_dev
+    ours = frozenset({os.getpid(), int(str(said["pid"])), *said["processes"]})  # type: ignore[misc]
+    found = [str(one) for one in occupants(os.fsencode(workspace.root), ours, device)]
+    if found:
+        names = ", ".join(found)
+        text = f"in the directory since before it was mounted: {names}; what they do there is not observed"
+        yield Finding("mount", "problem", text, "let them enter it anew: `cd .` in a shell")
+    else:
+        yield Finding("mount", "ok", "nobody is in the directory below it")
 
 
 def check_exact(workspace: Workspace) -> Iterator[Finding]:
@@ -133,6 +151,8 @@ def check_filesystems(workspace: Workspace) -> Iterator[Finding]:
     """Look whether the filesystems report what happens on them."""
     for root in roots_of(workspace):
         kind = filesystem_of(root) or "unknown"
+        if mount_at(os.fsencode(root)) == OURS:
+            continue
         if not root.is_dir():
             yield Finding(
                 "filesystem", "problem", f"{root} is no directory", "correct data_roots in settings.toml"
@@ -228,6 +248,7 @@ _ADVICE = {
 
 CHECKS: tuple[Callable[[Workspace], Iterator[Finding]], ...] = (
     check_recorder,
+    check_mount,
     check_exact,
     check_filesystems,
     check_limits,

@@ -23,7 +23,7 @@ from mlamd.errors import UnavailableError
 from mlamd.host.clock import Clock
 from mlamd.model.observations import Lost
 from mlamd.sensors import frames
-from mlamd.sensors.frames import Numbered, Reader, Splitter, Synced
+from mlamd.sensors.frames import Ended, Numbered, Reader, Splitter, Synced
 
 log = logging.getLogger("mlamd")
 
@@ -82,6 +82,8 @@ class Feed:
         """The last frame that came, None before the first."""
         self.welcome: dict[str, Any] = {}
         self.failed = ""
+        self.ended = ""
+        """Why the sensor has ended for good, "" if it has not."""
         self.down_ns = 0
         """Since when there is no sensor, 0 while there is one."""
 
@@ -188,7 +190,7 @@ class Feed:
 
     def alive(self) -> bool:
         """Say whether the feed's thread still runs."""
-        return self._thread.is_alive()
+        return self._thread.is_alive() or bool(self.ended)
 
     def pid(self) -> int | None:
         """Return the pid of the sensor process."""
@@ -208,6 +210,9 @@ class Feed:
             if self._stop.is_set():
                 return
             down_ns = self._clock.now_ns()
+            if self.ended:
+                self.down_ns = down_ns
+                return
             quick = quick + 1 if down_ns - self._up_ns < _QUICK_NS else 0
             log.warning("the sensor has ended; starting anew")
             self.down_ns = down_ns
@@ -276,6 +281,9 @@ class Feed:
 
     def _take(self, value: Any) -> None:
         for item in Reader(self._boot, self._epoch).items(value):
+            if isinstance(item, Ended):
+                self.ended = item.why
+                continue
             if isinstance(item, Numbered):
                 self._had = item.number
             if isinstance(item, Synced):

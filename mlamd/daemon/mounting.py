@@ -30,7 +30,7 @@ from mlamd.daemon.telling import Client, Eye, Teller, number_in
 from mlamd.errors import AccessError, AlreadyRecordedError, UnavailableError
 from mlamd.host.connector import Connector, Kind, ProcessEvent
 from mlamd.host.fanotify import Handles, Raw
-from mlamd.host.mounts import unmounting
+from mlamd.host.mounts import MountTable, mounted, unmounting
 from mlamd.host.procfs import ProcFs
 from mlamd.host.taskstats import TaskStats
 from mlamd.model.files import FileStat
@@ -62,6 +62,8 @@ _FSID_BYTES = 8
 _QUICK_S, _MOST_QUICK = 5.0, 3
 _BYPASSED = "{} began in the directory as it was before the mount: what it does there is not seen"
 _ENDED = "the mount has ended by itself: nothing is seen until it is made anew"
+_TAKEN = "it was unmounted from outside"
+_FINISH_S = 5.0
 _GONE = "the mount had ended by itself, and was made anew: what was done meanwhile was not seen"
 
 
@@ -166,14 +168,14 @@ class MountSensor(Teller):
         self._bypassing: list[str] = []
         """Programs that began in the directory that the mount covers."""
         self._covered = os.fstat(self._backing).st_dev
-        self._covered_fsid = (Handles().key_of_open(self._backing) or b"")[:_FSID_BYTES]
-        if not self._covered_fsid.strip(b"\0"):
-            self._covered_fsid = b""
+        self._covered_fsid = _fsid(self._backing)
         self._numbers = itertools.count(1)
         self._last_asked = self._answered = 0
         self._stopping = False
         self._mounted_s = 0.0
         self._quick = 0
+        self._device = self._ended = ""
+        self._mounts = MountTable()
         self._server: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._spool_bytes = load(workspace.settings_file).spool_most_bytes
@@ -206,13 +208,28 @@ class MountSensor(Teller):
             )
         self._channel = ours
         self._mounted_s = time.monotonic()
+        self._device = ""
         why = self._first_answer(ours)
         if why:
             self._server.wait()
             self._channel = None
             ours.close()
             raise UnavailableError(f"{why}: see docs/how-to/mount-mode.md")
+        self._device = next((one.device for one in mounted() if one.place == self._place), "")
         self._waits[ours.fileno()] = self._read_rows
+
+    def _look_for_mount(self) -> None:
+        """After a change of the mount table: end if our mount is not where it was put."""
+        if not self._device or self._stopping:
+            return
+        places = [one.place for one in mounted() if one.device == self._device]
+        if self._place in places:
+            return
+        self._ended = _TAKEN
+        for place in places:
+            self._ended = f"it was moved, to {os.fsdecode(place)}"
+            subprocess.run(unmounting(place, lazy=True), check=False, capture_output=True, cwd="/")
+        self._stopping = True
 
     def _first_answer(self, channel: socket.socket) -> str:
         """Return why there is no mount, "" if there is one."""
@@ -240,6 +257,7 @@ class MountSensor(Teller):
         ended = self._server.wait() if self._server is not None else 0
         self._tell_all(time.monotonic_ns())
         if self._stopping or not ended:
+            self._ended = self._ended or ("" if self._stopping else _TAKEN)
             self._stopping = True
             return
         down_ns = time.time_ns()
@@ -408,7 +426,8 @@ class MountSensor(Teller):
         return found if self._kept is None or self._kept in found else [*found, self._kept]
 
     def _offer(self, client: Client) -> dict[str, Any]:
-        offer = {"backing": f"/proc/{os.getpid()}/fd/{self._backing}"}
+        offer: dict[str, Any] = {"backing": f"/proc/{os.getpid()}/fd/{self._backing}"}
+        offer["processes"] = list(self._own())
         return offer | ({"epoch": client.outbox.epoch} if isinstance(client.outbox, Spool) else {})
 
     def _resumes(self, client: Client, hello: dict[str, Any]) -> bool:
@@ -457,7 +476,8 @@ class MountSensor(Teller):
         return Places(self._place)
 
     def _own(self) -> tuple[int, ...]:
-        return (os.getpid(), *([self._server.pid] if self._server is not None else []))
+        server = [self._server.pid] if self._server is not None else []
+        return (os.getpid(), self._looker.pid, *server)
 
     def _drain(self) -> None:
         """Tell everything that has happened so far: the mount is asked, and answers between two requests."""
@@ -532,7 +552,9 @@ class MountSensor(Teller):
         while not self._stopping:
             busy = bool(self._changes or self._executions.waits)
             timeout = _SOON_S if busy else _IDLE_S
-            ready, _, _ = select.select(list(self._waits), [], [], timeout)
+            ready, _, moved = select.select(list(self._waits), [], [self._mounts.descriptor], timeout)
+            if moved:
+                self._look_for_mount()
             self._clock.follow()
             # Rows before processes: of what is told of a deed, all that its process did before is known then.
             for descriptor in ready:
@@ -555,13 +577,23 @@ class MountSensor(Teller):
             self._channel.close()
         self._looker.close()
         self._connector.close()
+        self._mounts.close()
         for one in self.clients():
             one.outbox.flush()
+            if self._ended:
+                one.outbox.put(frames.ended(self._ended))
+                one.outbox.finish(_FINISH_S)
             one.outbox.close()
             if isinstance(one.outbox, Spool):
                 one.outbox.drop()
         with contextlib.suppress(OSError):
             os.unlink(NAME, dir_fd=self._store)
+
+
+def _fsid(descriptor: int) -> bytes:
+    """Return what handles of a file system begin with, b"" if it has none."""
+    fsid = (Handles().key_of_open(descriptor) or b"")[:_FSID_BYTES]
+    return fsid if fsid.strip(b"\0") else b""
 
 
 def run(workspace: Workspace, options: frozenset[str], say: Callable[[str], None]) -> int:

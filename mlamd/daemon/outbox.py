@@ -111,6 +111,15 @@ class Outbox:
             with self._news:
                 self._frames.popleft()
                 self._waiting_bytes -= len(frame)
+                self._news.notify_all()
+
+    def finish(self, timeout_s: float) -> None:
+        """Wait until everything has been sent, but no longer than that."""
+        with self._news:
+            self._news.wait_for(self._is_through, timeout_s)
+
+    def _is_through(self) -> bool:
+        return not self._frames or self._thread is None or not self._thread.is_alive()
 
     def close(self) -> None:
         """End the thread; what waits is lost if the recorder has gone."""

@@ -123,6 +123,7 @@ class Recorder:
         self._draining = trio.Lock()
         self._trim = False
         self._gone: bytes | None = None
+        self._why = ""
         self._bypass: Bypass | None = None
 
     # --- life --------------------------------------------------------------------------------
@@ -251,7 +252,8 @@ class Recorder:
             left = self.writer.waiting
             self._close()
         if self._gone is not None:
-            raise WorkspaceGoneError(f"{os.fsdecode(self._gone)} is gone: the recorder ended")
+            what = f"is not mounted any more, {self._why}" if self._why else "is gone"
+            raise WorkspaceGoneError(f"{os.fsdecode(self._gone)} {what}: the recorder ended")
         if left:
             raise AccessError(f"{left} events could not be stored: {self.writer.trouble}")
 
@@ -267,6 +269,9 @@ class Recorder:
         """
         before = identity(self.workspace.root)
         while self._mount is not None or identity(self.workspace.root) == before:
+            if self.sources.ended():
+                self._why = self.sources.ended()
+                break
             try:
                 self._sign()
             except OSError:
@@ -583,4 +588,5 @@ class Recorder:
             "digesting": self.digester.waiting,
             "watched_directories": self.sources.watched(),
             "trouble": self.writer.trouble or self.sources.trouble(),
+            **self.sources.details(),
         }

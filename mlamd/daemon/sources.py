@@ -125,6 +125,14 @@ class Sources(Protocol):
         """Return since when nothing is seen, 0 if something is."""
         ...
 
+    def ended(self) -> str:
+        """Say why there is nothing to see any more, and will not be, "" if there is."""
+        ...
+
+    def details(self) -> dict[str, object]:
+        """Return what else ``status`` tells."""
+        ...
+
     def resumed(self) -> bool:
         """Say whether all that was done since the last recorder ended is told."""
         ...
@@ -239,6 +247,14 @@ class Portable:
     def blind_since(self) -> int:
         """See ``Sources``."""
         return 0
+
+    def ended(self) -> str:
+        """See ``Sources``."""
+        return ""
+
+    def details(self) -> dict[str, object]:
+        """See ``Sources``."""
+        return {}
 
     def resumed(self) -> bool:
         """See ``Sources``."""
@@ -401,6 +417,14 @@ class Exact:
         """See ``Sources``."""
         return self.feed.down_ns
 
+    def ended(self) -> str:
+        """See ``Sources``."""
+        return self.feed.ended
+
+    def details(self) -> dict[str, object]:
+        """See ``Sources``."""
+        return {}
+
     def resumed(self) -> bool:
         """See ``Sources``."""
         return self.feed.resumed
@@ -476,6 +500,10 @@ class Mounted(Exact):
         """See ``Sources``."""
         rest = "; some directories through inotify" if self._rest is not None else ""
         return f"mounted over itself; who did what is observed{rest}"
+
+    def details(self) -> dict[str, object]:
+        """See ``Sources``: the covered directory, and the processes of the mount."""
+        return {name: self.feed.welcome[name] for name in ("backing", "processes")}
 
     def notes(self) -> list[str]:
         """See ``Sources``."""

@@ -186,6 +186,11 @@ class Spool(Outbox):
                     self._unsent.popleft()
                     if frame.number:
                         self._sent.append(frame)
+                    self._news.notify_all()
+
+    def _is_through(self) -> bool:
+        gone = self._connection is None or self._thread is None or not self._thread.is_alive()
+        return gone or not self._unsent
 
     def close(self) -> None:
         """Send no more to this recorder; all that it has not stored is kept."""

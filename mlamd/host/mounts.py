@@ -2,7 +2,9 @@
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "9p"}
@@ -44,18 +46,32 @@ def filesystem_of(path: Path, table: str | None = None) -> str:
     return kind
 
 
-def mount_at(place: bytes, table: str | None = None) -> str:
-    """Return what is mounted exactly at a place: ``OURS``, or the type of the file system; "" if nothing."""
+class Mounted(NamedTuple):
+    """One line of the mount table: the device is ``major:minor``."""
+
+    device: str
+    place: bytes
+    kind: str
+    """``OURS``, or the type of the file system."""
+
+
+def mounted(table: str | None = None) -> Iterator[Mounted]:
+    """Yield everything that is mounted, what lies above what it covers last."""
     if table is None:
         table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
-    kind = ""
     for line in table.splitlines():
         left, separator, right = line.partition(" - ")
         fields = left.split(" ")
-        if separator and len(fields) > 4 and os.fsencode(_unescape(fields[4])) == place:
+        if separator and len(fields) > 4:
             kind, source = right.split(" ", 2)[:2]
             kind = source if source == OURS else kind
-    return kind
+            yield Mounted(fields[2], os.fsencode(_unescape(fields[4])), kind)
+
+
+def mount_at(place: bytes, table: str | None = None) -> str:
+    """Return what is mounted exactly at a place: ``OURS``, or the type of the file system; "" if nothing."""
+    kinds = [one.kind for one in mounted(table) if one.place == place]
+    return kinds[-1] if kinds else ""
 
 
 def unmounting(place: bytes, *, lazy: bool) -> list[str]:

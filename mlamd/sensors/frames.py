@@ -24,8 +24,9 @@ PROTOCOL = 1
 MOST_BYTES = 1 << 24
 LENGTH = struct.Struct(">I")
 
-DEED, SEEN, HELD, GONE, USED, POLLED, LOST, SYNC, NUMBER, KEPT = range(10)
+DEED, SEEN, HELD, GONE, USED, POLLED, LOST, SYNC, NUMBER, KEPT, ENDED = range(11)
 
+_SIGNS = frozenset({SYNC, NUMBER, ENDED})
 _USED_FIELDS = tuple(field.name for field in fields(seen.ProcessUsed))[2:]
 _FACT_FIELDS = tuple(field.name for field in fields(ProcessFacts))
 
@@ -37,6 +38,13 @@ class Synced:
     """The answer to a request for synchronisation."""
 
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last that a sensor tells: it will not come back, and why."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,11 @@ def synced(number: int) -> bytes:
     return frame([[SYNC, number]])
 
 
+def ended(why: str) -> bytes:
+    """Return the frame that says that a sensor has ended for good."""
+    return frame([[ENDED, why]])
+
+
 class Reader:
     """Turns the bytes of a sensor into items; ``boot`` is that of this machine."""
 
@@ -103,14 +116,20 @@ class Reader:
     def _process(self, row: list[int]) -> ProcessKey:
         return ProcessKey("" if len(row) > 2 else self._boot, row[0], row[1])
 
-    def items(self, value: Iterable[list[Any]]) -> list[Item | Synced | Numbered]:
+    def items(self, value: Iterable[list[Any]]) -> list[Item | Synced | Numbered | Ended]:
         """Return what a frame after the greeting holds; raises ``ValueError`` for anything else."""
         try:
-            return [Numbered(self._epoch, row[1]) if row[0] == NUMBER else self._item(row) for row in value]
+            return [self._sign(row) if row[0] in _SIGNS else self._item(row) for row in value]
         except (TypeError, IndexError, KeyError) as error:
             raise ValueError(f"the sensor sent something else than items: {error}") from error
 
-    def _item(self, row: list[Any]) -> Item | Synced:
+    def _sign(self, row: list[Any]) -> Synced | Numbered | Ended:
+        """Return what a sensor says of what it tells."""
+        if row[0] == NUMBER:
+            return Numbered(self._epoch, row[1])
+        return Ended(row[1]) if row[0] == ENDED else Synced(row[1])
+
+    def _item(self, row: list[Any]) -> Item:
         kind = row[0]
         if kind == DEED:
             stat = FileStat(*row[7]) if len(row) > 7 else None
@@ -133,8 +152,8 @@ class Reader:
             return seen.ProcessesPolled(row[1], row[2], frozenset())
         if kind == LOST:
             return seen.Lost(*row[1:])
-        if kind in {SYNC, KEPT}:
-            return Synced(row[1]) if kind == SYNC else Kept(row[1], row[2], FileStat(*row[3]), row[4], row[5])
+        if kind == KEPT:
+            return Kept(row[1], row[2], FileStat(*row[3]), row[4], row[5])
         raise ValueError(f"the sensor sent an item of unknown kind {kind!r}")
 
 

@@ -16,7 +16,7 @@ import pytest
 from blake3 import blake3
 
 from mlamd.daemon.mounts import refusal
-from mlamd.errors import MountBusyError, UnavailableError
+from mlamd.errors import AlreadyRecordedError, MountBusyError, UnavailableError
 from mlamd.host.mounts import mount_at
 from tests.conftest import NOBODY, Project
 
@@ -534,3 +534,51 @@ def test_what_is_done_through_the_mount_does_not_bypass_it(mounted: Project) -> 
     time.sleep(2)
     assert not mounted.ask("log", "--all")["gaps"]
     assert "found" not in {row["action"] for row in mounted.ask("log", "--all")["data"]}
+
+
+def test_unmounted_from_outside(mounted: Project) -> None:
+    """Recording ends, with what was done until then; nothing is mounted anew."""
+    shell(mounted, "echo 1 > a; cp a b")
+    subprocess.run(["umount", "-l", mounted.root], check=True)
+    wait_for(lambda: not processes(mounted))
+    assert not is_mounted(mounted)
+    (cause,) = mounted.ask("why", "b")["data"]["causes"]
+    assert cause["evidence"] == "observed"
+    assert "unmounted from outside" in (mounted.store / "recorder.log").read_text()
+
+
+def test_directory_above_is_renamed(mounted: Project) -> None:
+    """The mount moves with it, and is taken away there: who comes finds the plain directory."""
+    shell(mounted, "echo 1 > a; cp a b")
+    above, new = mounted.root.parent, mounted.root.parent.with_name("renamed")
+    above.rename(new)
+    try:
+        wait_for(lambda: not processes(mounted))
+        moved = new / mounted.root.name
+        assert not mount_at(os.fsencode(moved))
+        assert (moved / "b").read_text() == "1\n"
+        assert "it was moved" in (moved / ".mlamd/recorder.log").read_text()
+    finally:
+        new.rename(above)
+    (cause,) = mounted.ask("why", "b")["data"]["causes"]
+    assert cause["evidence"] == "observed"
+
+
+def test_next_start_goes_on_with_a_mount_that_stands(mounted: Project) -> None:
+    os.kill(processes(mounted)["recorder"], signal.SIGKILL)
+    wait_for(lambda: "recorder" not in processes(mounted))
+    refused = elsewhere(mounted, "start", "--mode", "watch", code=AlreadyRecordedError.exit_code)
+    assert "is mounted" in refused.stderr
+    assert "mount mode" in elsewhere(mounted, "start").stdout
+
+
+def test_doctor_names_who_bypasses_the_mount(project: Project) -> None:
+    project.mlamd("init")
+    with subprocess.Popen(["sleep", "60"], cwd=project.root) as early:
+        try:
+            elsewhere(project, "start", "--mode", "mount")
+            assert f"sleep (pid {early.pid})" in elsewhere(project, "doctor", code=None).stdout
+        finally:
+            early.kill()
+    assert "nobody is in the directory below" in elsewhere(project, "doctor", code=None).stdout
+    elsewhere(project, "stop")

@@ -24,7 +24,7 @@ from mlamd.host.fanotify import (
     RENAME,
 )
 from mlamd.model import codec
-from mlamd.mount.witness import IMAGE
+from mlamd.mount.witness import DEED, IMAGE
 from tests.mount.difference import Twin, shrunk, tree
 from tests.mount.mounted import mounted
 
@@ -228,7 +228,7 @@ def _told(notes: Path) -> list[tuple[str, str, str]]:
         if kind == IMAGE:
             process, image = row
             programs[process] = image[0].rstrip(b"\0").replace(b"\0", b" ").decode() if image else "?"
-        else:
+        elif kind == DEED:
             mask, process, path, new_path, _ = row
             what = " ".join(name for name, bit in _BITS.items() if mask & bit)
             told.append((programs[process], what, " ".join(filter(None, (path.decode(), new_path.decode())))))

@@ -11,7 +11,9 @@ import pytest
 
 from mlamd import errors
 
-UNIT = Path(__file__).parents[2] / "systemd" / "mlamd@.service"
+UNITS = Path(__file__).parents[2] / "systemd"
+UNIT = UNITS / "mlamd@.service"
+MOUNT_UNIT = UNITS / "mlamd-mount@.service"
 ANALYZE = shutil.which("systemd-analyze")
 
 needs_systemd = pytest.mark.skipif(
@@ -30,7 +32,7 @@ def verify(unit: Path, log_level: str = "notice") -> subprocess.CompletedProcess
 
 def complaints(result: subprocess.CompletedProcess[str]) -> list[str]:
     """Return what was said of our unit; an unknown or unreadable setting is a warning with exit status 0."""
-    return [line for line in result.stderr.splitlines() if "mlamd@" in line]
+    return [line for line in result.stderr.splitlines() if re.search("mlamd(-mount)?@", line)]
 
 
 def exit_codes() -> set[int]:
@@ -39,17 +41,18 @@ def exit_codes() -> set[int]:
     return {kind.exit_code for kind in kinds if issubclass(kind, errors.MlamdError)}
 
 
-def setting(name: str) -> str:
-    """Return the value of a setting that the unit has once."""
-    (value,) = re.findall(rf"^{name}=(.*)$", UNIT.read_text(encoding="utf-8"), re.MULTILINE)
+def setting(name: str, unit: Path = UNIT) -> str:
+    """Return the value of a setting that a unit has once."""
+    (value,) = re.findall(rf"^{name}=(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE)
     return str(value)
 
 
 @needs_systemd
-@pytest.mark.parametrize("name", ["mlamd@.service", "mlamd@home-me-project.service"])
-def test_the_unit_loads_without_a_complaint(tmp_path: Path, name: str) -> None:
-    unit = tmp_path / name
-    shutil.copy(UNIT, unit)
+@pytest.mark.parametrize("source", [UNIT, MOUNT_UNIT], ids=lambda unit: unit.stem)
+@pytest.mark.parametrize("instance", ["", "home-me-project"])
+def test_the_unit_loads_without_a_complaint(tmp_path: Path, source: Path, instance: str) -> None:
+    unit = tmp_path / source.name.replace("@", f"@{instance}")
+    shutil.copy(source, unit)
 
     result = verify(unit)
 
@@ -99,6 +102,15 @@ def test_restarts_are_prevented_only_for_exit_codes_that_exist() -> None:
     assert listed <= exit_codes() | {usage, cannot_execute, not_found}
     assert errors.AlreadyRecordedError.exit_code in listed
     assert errors.StoreFullError.exit_code not in listed
+
+
+def test_the_processes_of_a_mount_outlive_its_recorder() -> None:
+    listed = {int(code) for code in setting("RestartPreventExitStatus", MOUNT_UNIT).split()}
+    before = {int(code) for code in setting("RestartPreventExitStatus").split()}
+
+    assert listed == before | {errors.MountBusyError.exit_code}
+    assert setting("KillMode", MOUNT_UNIT) == "process"
+    assert "stop" in setting("ExecStop", MOUNT_UNIT)
 
 
 def test_nothing_is_set_that_would_hide_other_processes() -> None:
