@@ -80,6 +80,8 @@ def record(
 
 async def _record(recorder: Recorder, on_ready: Callable[[str], None]) -> None:
     listener = listen(recorder.workspace.store)
+    # Not by its path, which may lead through a mount that is made anew just then.
+    store = os.open(recorder.workspace.store, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     ready = trio.Event()
     try:
         async with trio.open_nursery() as nursery:
@@ -91,9 +93,12 @@ async def _record(recorder: Recorder, on_ready: Callable[[str], None]) -> None:
     finally:
         listener.close()
         try:
-            (recorder.workspace.store / client.NAME).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(client.NAME, dir_fd=store)
         except OSError as error:
             raise StoreDamagedError(f"the store {recorder.workspace.store} is gone: {error}") from error
+        finally:
+            os.close(store)
     notify("STOPPING=1")
     log.info("stopped after event %d", recorder.writer.stored)
 

@@ -61,6 +61,7 @@ _PATIENCE_NS = 20_000_000
 _FSID_BYTES = 8
 _QUICK_S, _MOST_QUICK = 5.0, 3
 _BYPASSED = "{} began in the directory as it was before the mount: what it does there is not seen"
+_ENDED = "the mount has ended by itself: nothing is seen until it is made anew"
 _TAKEN = "it was unmounted from outside"
 _FINISH_S = 5.0
 _GONE = "the mount had ended by itself, and was made anew: what was done meanwhile was not seen"
@@ -261,15 +262,20 @@ class MountSensor(Teller):
             return
         down_ns = time.time_ns()
         log.warning("the mount of %s has ended (status %d); mounting anew", os.fsdecode(self._place), ended)
-        self._quick = self._quick + 1 if time.monotonic() - self._mounted_s < _QUICK_S else 0
+        quick = time.monotonic() - self._mounted_s < _QUICK_S and ended != -signal.SIGKILL
+        self._quick = self._quick + 1 if quick else 0  # who is killed does not end by its own fault
         detach(self._place)
+        self._tell_remounted(down_ns, _ENDED)  # now, as this process may be killed before it has mounted
         why = "it ends as soon as it has begun" if self._quick > _MOST_QUICK else self._mounted_anew()
         if why:
             log.warning("cannot mount %s anew: %s", os.fsdecode(self._place), why)
             self._stopping = True
             return
+        self._tell_remounted(down_ns, _GONE)
+
+    def _tell_remounted(self, since_ns: int, detail: str) -> None:
         for one in self.clients():
-            one.outbox.tell(Lost(time.time_ns(), down_ns, b"", "remounted", _GONE))
+            one.outbox.tell(Lost(time.time_ns(), since_ns, b"", "remounted", detail))
             one.outbox.flush()
 
     def _mounted_anew(self) -> str:

@@ -130,6 +130,7 @@ def begin(workspace: Workspace, options: frozenset[str]) -> None:
 
     Raises ``UnavailableError`` where that is not possible.
     """
+    clean(os.fsencode(workspace.root))  # its processes may have ended together
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "mlamd", "-C", str(workspace.root), "mounted"]
     command += ["--options", ",".join(sorted(options)), "--ready", str(writing)]

@@ -287,7 +287,15 @@ class Recorder:
 
     def _is_between_mounts(self) -> bool:
         """Say whether the workspace cannot be reached only as its mount is being made anew."""
-        return bool(mount_at(self._root)) or self.workspace.store.exists()
+        if mount_at(self._root):
+            return True
+        try:
+            self.workspace.store.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return bool(mount_at(self._root))
+        except OSError:  # it was mounted just then, and has ended again
+            pass
+        return True
 
     def _sign(self) -> None:
         """Let the time of a file say until when everything has been stored, if that is so.

@@ -86,8 +86,8 @@ class _Waiter:
     def _looked(self) -> list[tuple[int, int]]:
         """Look for a while, letting others run: who was answered often asks again within some microseconds.
 
-        To be put to sleep and woken takes longer than that. It is looked less often each time that this was in
-        vain: where others need the processor, looking takes it from who is to ask.
+        To be put to sleep and woken takes longer than that. It is looked less often each time that this was
+        in vain: where others need the processor, looking takes it from who is to ask.
         """
         look, let_run = self._poll.poll, os.sched_yield
         for _ in range(self._looks):

@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
+from mlamd.daemon.mounts import refusal
 from mlamd.errors import AlreadyRecordedError, MountBusyError, UnavailableError
 from mlamd.host.mounts import mount_at
 from tests import ordinary
-from tests.conftest import Project
+from tests.conftest import NOBODY, Project
 
 pytestmark = [
     pytest.mark.linux,
@@ -225,21 +226,43 @@ def test_stale_mount_is_cleaned_by_the_next_start(mounted: Project) -> None:
     assert (mounted.root / "a").read_text() == "1\n"
 
 
-def test_stopped_recorder_delays_nobody(mounted: Project) -> None:
+def _latencies(place: Path, rounds: int) -> list[float]:
+    """Return how long each of many small operations took: make, write, read, rename, remove."""
+    took = []
+    for number in range(rounds):
+        path, renamed = place / f"small{number % 20}", place / f"renamed{number % 20}"
+        for act in (
+            lambda path=path: path.write_bytes(b"x"),
+            path.read_bytes,
+            lambda path=path, renamed=renamed: path.rename(renamed),
+            renamed.unlink,
+        ):
+            began = time.perf_counter()
+            act()
+            took.append(time.perf_counter() - began)
+    return sorted(took)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL], ids=["stopped", "killed"])
+def test_recorder_that_does_not_read_delays_nobody(mounted: Project, number: signal.Signals) -> None:
+    """The median, and the 99th percentile, of small operations, against the same before, in the same run.
+
+    The last percent is left out, as on a busy machine a process waits for its turn now and then, whatever we
+    do. Who waited for the recorder would wait with every operation, or as soon as a queue is full.
+    """
     pid = processes(mounted)["recorder"]
-
-    def takes() -> float:
-        began = time.monotonic()
-        shell(mounted, "for i in 1 2 3 4 5 6 7 8 9; do echo $i > f$i; cat f$i > /dev/null; done")
-        return time.monotonic() - began
-
-    usual = sorted(takes() for _ in range(9))[4]
-    os.kill(pid, signal.SIGSTOP)
+    before = _latencies(mounted.root, 1_000)
+    os.kill(pid, number)
     try:
-        stopped = sorted(takes() for _ in range(9))[4]
+        after = _latencies(mounted.root, 1_000)
     finally:
-        os.kill(pid, signal.SIGCONT)
-    assert stopped < 2 * usual + 0.05
+        if number == signal.SIGSTOP:
+            os.kill(pid, signal.SIGCONT)
+    for share in (0.5, 0.99):
+        place = int(share * len(before))
+        assert after[place] < 2 * before[place], (
+            f"at {share}: {before[place]} s before, {after[place]} s after"
+        )
 
 
 def test_who_was_there_before_is_named(project: Project) -> None:
@@ -295,6 +318,55 @@ def test_read_only(project: Project) -> None:
             (project.root / "b").write_text("x")
     finally:
         elsewhere(project, "stop")
+
+
+def test_other_users_are_let_in(open_project: Project) -> None:
+    """They may do what the rights of the files allow, and what they do is theirs."""
+    project, user = open_project, {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    project.mlamd("init")
+    (project.root / "secret").write_text("x")
+    (project.root / "secret").chmod(0o600)
+    elsewhere(project, "start", "--mode", "mount", "--allow-other")
+    try:
+        (project.root / "a").write_text("text")
+        subprocess.run(["cp", "a", "b"], cwd=project.root, check=True, **user)  # type: ignore[call-overload]
+        assert (project.root / "b").stat().st_uid == NOBODY
+        done = subprocess.run(
+            ["cat", "secret"], cwd=project.root, stderr=subprocess.PIPE, check=False, **user
+        )  # type: ignore[call-overload]
+        assert b"Permission denied" in done.stderr
+        (cause,) = project.ask("why", "b")["data"]["causes"]
+        assert (cause["evidence"], [row["path"] for row in cause["inputs"]]) == ("observed", ["a"])
+    finally:
+        elsewhere(project, "stop", "--lazy")
+
+
+def test_no_device(project: Project) -> None:
+    """As in a container that was not given it: said in one line, before anything is changed."""
+    project.mlamd("init")
+    command = 'mount -t tmpfs tmpfs /dev; mknod /dev/null c 1 3; mknod /dev/urandom c 1 9; exec "$@"'
+    words = [sys.executable, "-m", "mlamd", "-C", str(project.root), "start", "--mode", "mount"]
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", command, "sh", *words],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == UnavailableError.exit_code, done.stderr
+    assert "there is no /dev/fuse" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not processes(project)
+
+
+def test_directory_of_another_user_is_refused(open_project: Project) -> None:
+    pytest.importorskip("pyfuse3")
+    os.chown(open_project.root, 1, NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        assert "belongs to another user (uid 1)" in refusal(open_project.root)
+    finally:
+        os.seteuid(0)
 
 
 @pytest.mark.skipif(not ordinary.is_possible(), reason="needs setpriv(1)")

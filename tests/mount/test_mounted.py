@@ -24,7 +24,7 @@ from mlamd.host.fanotify import (
     RENAME,
 )
 from mlamd.model import codec
-from mlamd.mount.witness import IMAGE
+from mlamd.mount.witness import DEED, IMAGE
 from tests.mount.difference import Twin, shrunk, tree
 from tests.mount.mounted import mounted
 
@@ -190,84 +190,6 @@ def test_terminated_process_unmounts(places: tuple[Path, Path]) -> None:
         assert not os.path.ismount(place)
 
 
-_GIT = """
-git init -q r
-cd r
-git config user.email a@b
-git config user.name a
-seq 1000 > f
-git add .
-git commit -qm x
-git status --porcelain
-git fsck
-cd ..
-git clone -q r c
-"""
-_MAKE = r"""
-echo 'int main(){return 0;}' > m.c
-printf 'm: m.c\n\tgcc m.c -o m\n' > Makefile
-make -s
-./m
-"""
-_SQLITE = """
-import sqlite3
-base = sqlite3.connect("d.db")
-print(base.execute("pragma journal_mode=wal").fetchone())
-base.execute("create table t(x)")
-base.executemany("insert into t values(?)", [(number,) for number in range(5000)])
-base.commit()
-print(base.execute("select sum(x) from t").fetchone(), base.execute("pragma integrity_check").fetchone())
-"""
-_SAVE = """
-import json, os, tempfile
-for number in range(50):
-    with tempfile.NamedTemporaryFile("w", dir=".", delete=False) as file:
-        json.dump({"cells": [number]}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, "a.ipynb")
-print(open("a.ipynb").read(), os.listdir("."))
-"""
-_READERS = """
-import mmap, multiprocessing
-def total(number):
-    with open(f"{number}.bin", "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
-        return sum(mapped[:])
-if __name__ == "__main__":
-    for number in range(20):
-        open(f"{number}.bin", "wb").write(bytes([number]) * 70_000)
-    with multiprocessing.get_context("fork").Pool(4) as pool:
-        print(pool.map(total, range(20)))
-"""
-
-
-@pytest.mark.parametrize(
-    "script",
-    [
-        _GIT,
-        "seq 20000 > a; tar cf t.tar a; mkdir o; tar xf t.tar -C o; cmp a o/a; rm -r o",
-        _MAKE,
-        f"cat > p.py <<'E'\n{_SQLITE}\nE\npython3 p.py",
-        f"cat > p.py <<'E'\n{_SAVE}\nE\npython3 p.py",
-        f"cat > p.py <<'E'\n{_READERS}\nE\npython3 p.py",
-        "python3 -m venv --without-pip v; v/bin/python -c 'import json; print(json.dumps([1]))'",
-    ],
-    ids=["git", "tar", "make", "sqlite", "atomic save", "mmap by many", "venv"],
-)
-def test_programs_work_inside(places: tuple[Path, Path], script: str) -> None:
-    place, plain = places
-    with mounted(place):
-        inside = _ran(script, place)
-        assert inside == _ran(script, plain)
-    assert inside[0] == 0
-
-
-def _ran(script: str, place: Path) -> tuple[int, str, str]:
-    done = subprocess.run(["sh", "-ec", script], cwd=place, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout, done.stderr
-
-
 _BITS = {
     "create": CREATE,
     "open": OPEN,
@@ -306,7 +228,7 @@ def _told(notes: Path) -> list[tuple[str, str, str]]:
         if kind == IMAGE:
             process, image = row
             programs[process] = image[0].rstrip(b"\0").replace(b"\0", b" ").decode() if image else "?"
-        else:
+        elif kind == DEED:
             mask, process, path, new_path, _ = row
             what = " ".join(name for name, bit in _BITS.items() if mask & bit)
             told.append((programs[process], what, " ".join(filter(None, (path.decode(), new_path.decode())))))
