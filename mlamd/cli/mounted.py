@@ -10,16 +10,14 @@ from mlamd.cli.answer import workspace_of
 @click.command(name="mounted", hidden=True)
 @click.option("--options", default="", help="Options of the mount, with commas.")
 @click.option("--ready", type=int, help="Where to say that it is mounted, or why it is not.")
-@click.option("--serve", nargs=2, type=int, help="Answer the kernel: descriptors of directory and channel.")
-@click.option("--link", default="", help="What stands in the place of the store.")
+@click.option("--serve", nargs=3, type=int, help="Answer the kernel: directory, listening socket, store.")
 @click.argument("place", required=False, type=click.Path())
 @click.pass_context
 def command(
     context: click.Context,
     options: str,
     ready: int | None,
-    serve: tuple[int, int] | None,
-    link: str,
+    serve: tuple[int, int, int] | None,
     place: str | None,
 ) -> None:
     """Mount the workspace over itself, and tell its recorder what is done there."""
@@ -30,9 +28,8 @@ def command(
     if serve is not None:
         from mlamd.mount.serving import serve as answer  # noqa: PLC0415  (pyfuse3)
 
-        directory, channel = serve
-        connection = socket.socket(fileno=channel)
-        sys.exit(answer(os.fsencode(place or "/"), directory, connection, os.fsencode(link), wanted))
+        directory, listener, store = serve
+        sys.exit(answer(os.fsencode(place or "/"), directory, socket.socket(fileno=listener), store, wanted))
     import logging  # noqa: PLC0415
 
     from mlamd.daemon.mounting import run  # noqa: PLC0415

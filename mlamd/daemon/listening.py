@@ -13,10 +13,10 @@ from mlamd.daemon.client import NAME, address_of
 from mlamd.errors import AccessError
 
 
-def listen(store: Path, name: str = NAME) -> socket.socket:
+def listen(store: Path, name: str = NAME, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
     """Make a listening socket of mode 0600; to be called by the one process that may."""
     (store / name).unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_UNIX, kind)
     mask = os.umask(0o177)
     try:
         with address_of(store, name) as address:

@@ -2,8 +2,8 @@
 
 The kernel is answered by a process of its own (``mlamd.mount.serving``), which only takes down what is done.
 This one puts that in order with what processes do (fork, exec, exit), both by the kernel's monotonic clock,
-and speaks to recorders as the sensor service does. It goes on when a recorder ends; if it ends itself, the
-other process detaches the mount.
+and speaks to recorders as the sensor service does. It goes on when a recorder ends. If it ends itself, the
+mount stays, and the next sensor goes on with it.
 """
 
 import contextlib
@@ -22,15 +22,16 @@ from pathlib import Path
 from typing import Any
 
 from mlamd import __version__
+from mlamd.daemon.client import address_of
 from mlamd.daemon.keeping import Keeping
 from mlamd.daemon.listening import is_allowed, listen
-from mlamd.daemon.mounts import NAME, detach, refusal
+from mlamd.daemon.mounts import NAME, SERVER_NAME, detach, refusal, server_of
 from mlamd.daemon.spool import Spool
 from mlamd.daemon.telling import Client, Eye, Teller, number_in
 from mlamd.errors import AccessError, AlreadyRecordedError, UnavailableError
 from mlamd.host.connector import Connector, Kind, ProcessEvent
 from mlamd.host.fanotify import Handles, Raw
-from mlamd.host.mounts import MountTable, mounted, unmounting
+from mlamd.host.mounts import OURS, MountTable, mount_at, mounted, unmounting
 from mlamd.host.procfs import ProcFs
 from mlamd.host.taskstats import TaskStats
 from mlamd.model.files import FileStat
@@ -134,14 +135,30 @@ class MountSensor(Teller):
     Raises ``UnavailableError`` where the machine, the user or the directory does not allow a mount.
     """
 
+    _until_ns = 0
+    """Until when everything that was done in the mount is in ``_rows``."""
+    _lost = 0
+    _last_asked = _answered = 0
+    _stopping = False
+    _mounted_s = 0.0
+    _quick = 0
+    _device = _ended = ""
+    _server: subprocess.Popen[bytes] | None = None
+    """The process that answers the kernel, if this one has started it."""
+    _server_pid = 0
+    _channel: socket.socket | None = None
+    _kept: Client | None = None
+    """The recorder for which everything is kept until it is stored, also while it is not there."""
+
     def __init__(self, workspace: Workspace, options: frozenset[str]) -> None:
         self._place = os.fsencode(workspace.root)
-        refused = refusal(workspace.root)
+        channel = server_of(workspace)
+        refused = refusal(workspace.root) if channel is None else ""
         if refused:
             raise UnavailableError(refused)
         super().__init__(ProcFs(), {})
         self._options = options
-        self._backing = os.open(workspace.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._backing, self._server_pid = _covered(workspace.root, channel)
         self._store = os.open(workspace.store, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._store_inside = workspace.store.parent == workspace.root
         self._clock = _Clock()
@@ -162,29 +179,20 @@ class MountSensor(Teller):
         self._images: dict[int, tuple[int, list[Any]]] = {}
         self._changes: deque[Change] = deque()
         self._rows: deque[list[Any]] = deque()
-        self._until_ns = 0
-        """Until when everything that was done in the mount is in ``_rows``."""
-        self._lost = 0
         self._bypassing: list[str] = []
         """Programs that began in the directory that the mount covers."""
-        self._covered = os.fstat(self._backing).st_dev
+        self._device_covered = os.fstat(self._backing).st_dev
         self._covered_fsid = _fsid(self._backing)
         self._numbers = itertools.count(1)
-        self._last_asked = self._answered = 0
-        self._stopping = False
-        self._mounted_s = 0.0
-        self._quick = 0
-        self._device = self._ended = ""
         self._mounts = MountTable()
-        self._server: subprocess.Popen[bytes] | None = None
-        self._channel: socket.socket | None = None
         self._spool_bytes = load(workspace.settings_file).spool_most_bytes
-        self._kept: Client | None = None
-        """The recorder for which everything is kept until it is stored, also while it is not there."""
         self._keeping = Keeping(self._tell_kept)
         self._executions.survey()
         try:
-            self._mount()
+            if channel is None:
+                self._mount()
+            else:
+                self._adopt(channel)
         except BaseException:
             self.close()
             raise
@@ -192,31 +200,49 @@ class MountSensor(Teller):
     # --- the mount ---------------------------------------------------------------------------
 
     def _mount(self) -> None:
-        """Start the process that answers the kernel; returns when it does."""
-        ours, its = courier.pair()
-        link = b"/proc/%d/fd/%d" % (os.getpid(), self._store) if self._store_inside else b""
-        command = [sys.executable, "-m", "mlamd", "mounted", "--serve", str(self._backing), str(its.fileno())]
-        command += ["--link", os.fsdecode(link), "--options", ",".join(sorted(self._options))]
-        with its:
+        """Start the process that answers the kernel; returns when it does.
+
+        It outlives this one, as it must not leave who works in the mount; the next sensor goes on with it.
+        """
+        store = self._store if self._store_inside else -1
+        own_store = Path(f"/proc/self/fd/{self._store}")
+        with listen(own_store, SERVER_NAME, socket.SOCK_SEQPACKET) as listener:
+            ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with address_of(own_store, SERVER_NAME) as address:
+                ours.connect(address)
+            passed = (self._backing, listener.fileno(), store)
+            command = [sys.executable, "-m", "mlamd", "mounted", "--serve", *map(str, passed)]
+            command += ["--options", ",".join(sorted(self._options))]
             self._server = subprocess.Popen(
                 [*command, "--", self._place],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=(self._backing, its.fileno()),
+                pass_fds=[number for number in passed if number >= 0],
                 start_new_session=True,
                 cwd="/",
             )
-        self._channel = ours
         self._mounted_s = time.monotonic()
         self._device = ""
-        why = self._first_answer(ours)
-        if why:
-            self._server.wait()
-            self._channel = None
+        try:
+            descriptor, self._server_pid = courier.greeted(ours, _ANSWER_S)
+            os.close(descriptor)
+        except OSError as error:
             ours.close()
+            raise UnavailableError(f"the mount does not answer: {error}") from error
+        self._adopt(ours)
+
+    def _adopt(self, channel: socket.socket) -> None:
+        """Be told by a process that answers the kernel. Raises ``UnavailableError`` if it does not."""
+        self._channel = channel
+        why = self._first_answer(channel)
+        if why:
+            if self._server is not None:
+                self._server.wait()
+            self._channel = None
+            channel.close()
             raise UnavailableError(f"{why}: see docs/how-to/mount-mode.md")
         self._device = next((one.device for one in mounted() if one.place == self._place), "")
-        self._waits[ours.fileno()] = self._read_rows
+        self._waits[channel.fileno()] = self._read_rows
 
     def _look_for_mount(self) -> None:
         """After a change of the mount table: end if our mount is not where it was put."""
@@ -255,8 +281,10 @@ class MountSensor(Teller):
             self._channel.close()
             self._channel = None
         ended = self._server.wait() if self._server is not None else 0
+        self._server = None
         self._tell_all(time.monotonic_ns())
-        if self._stopping or not ended:
+        # What has ended by itself is still there, and dead; what was unmounted is not.
+        if self._stopping or mount_at(self._place) != OURS:
             self._ended = self._ended or ("" if self._stopping else _TAKEN)
             self._stopping = True
             return
@@ -264,11 +292,11 @@ class MountSensor(Teller):
         log.warning("the mount of %s has ended (status %d); mounting anew", os.fsdecode(self._place), ended)
         quick = time.monotonic() - self._mounted_s < _QUICK_S and ended != -signal.SIGKILL
         self._quick = self._quick + 1 if quick else 0  # who is killed does not end by its own fault
-        detach(self._place)
         self._tell_remounted(down_ns, _ENDED)  # now, as this process may be killed before it has mounted
         why = "it ends as soon as it has begun" if self._quick > _MOST_QUICK else self._mounted_anew()
         if why:
             log.warning("cannot mount %s anew: %s", os.fsdecode(self._place), why)
+            detach(self._place)
             self._stopping = True
             return
         self._tell_remounted(down_ns, _GONE)
@@ -287,7 +315,7 @@ class MountSensor(Teller):
 
     def unmount(self, *, lazy: bool) -> str:
         """Take the mount away; return why that cannot be done, "" if it was."""
-        if self._server is None:
+        if not self._device:
             return ""
         command = unmounting(self._place, lazy=lazy)
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
@@ -317,7 +345,7 @@ class MountSensor(Teller):
         if place is not None and self._covered_fsid:
             return place.startswith(self._covered_fsid)
         try:
-            return os.stat(f"/proc/{process}/cwd").st_dev == self._covered
+            return os.stat(f"/proc/{process}/cwd").st_dev == self._device_covered
         except OSError:
             return False
 
@@ -476,8 +504,7 @@ class MountSensor(Teller):
         return Places(self._place)
 
     def _own(self) -> tuple[int, ...]:
-        server = [self._server.pid] if self._server is not None else []
-        return (os.getpid(), self._looker.pid, *server)
+        return (os.getpid(), self._looker.pid, self._server_pid)
 
     def _drain(self) -> None:
         """Tell everything that has happened so far: the mount is asked, and answers between two requests."""
@@ -572,7 +599,7 @@ class MountSensor(Teller):
                 time.sleep(_REST_S)
 
     def close(self) -> None:
-        """Give back what the system lent; the other process detaches a mount that is still there."""
+        """Give back what the system lent; a mount that is there stays."""
         if self._channel is not None:
             self._channel.close()
         self._looker.close()
@@ -588,6 +615,17 @@ class MountSensor(Teller):
                 one.outbox.drop()
         with contextlib.suppress(OSError):
             os.unlink(NAME, dir_fd=self._store)
+
+
+def _covered(root: Path, channel: socket.socket | None) -> tuple[int, int]:
+    """Return a descriptor of the directory that is, or will be, covered, and who answers (0: nobody)."""
+    if channel is None:
+        return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), 0
+    try:
+        return courier.greeted(channel, _ANSWER_S)
+    except OSError as error:
+        channel.close()
+        raise UnavailableError(f"the mount of {root} does not answer: {error}") from error
 
 
 def _fsid(descriptor: int) -> bytes:

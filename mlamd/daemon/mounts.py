@@ -17,7 +17,8 @@ from mlamd.host.occupants import occupants
 from mlamd.sensors import frames
 from mlamd.workspace import Workspace
 
-NAME = "mount.sock"
+NAME, SERVER_NAME = "mount.sock", "server.sock"
+"""Where the sensor of a mount listens, and the process that answers the kernel."""
 
 
 def is_stale(place: bytes) -> bool:
@@ -98,16 +99,30 @@ def talk(workspace: Workspace, timeout_s: float = 5.0) -> Iterator[socket.socket
 
 
 def is_mounted(workspace: Workspace) -> bool:
-    """Say whether a workspace is mounted, and its sensor answers."""
-    with talk(workspace) as connection:
-        return connection is not None
+    """Say whether a workspace is mounted, and somebody answers there."""
+    root = os.fsencode(workspace.root)
+    return mount_at(root) == OURS and not is_stale(root)
+
+
+def server_of(workspace: Workspace) -> socket.socket | None:
+    """Return a channel to the process that answers the kernel for a mount that stands, None without one."""
+    if not is_mounted(workspace):
+        return None
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        with address_of(workspace.store, SERVER_NAME) as address:
+            channel.connect(address)
+    except OSError:
+        channel.close()
+        return None
+    return channel
 
 
 def take_away(workspace: Workspace, *, lazy: bool) -> str:
     """Unmount a workspace; return why that cannot be done, "" if it was."""
     with talk(workspace, 60.0) as connection:
         if connection is None:
-            return ""
+            return _unmounted(os.fsencode(workspace.root), lazy=lazy)
         connection.sendall(frames.frame(["unmount", lazy]))
         splitter = frames.Splitter()
         while True:
@@ -116,6 +131,14 @@ def take_away(workspace: Workspace, *, lazy: bool) -> str:
                 return ""
             for value in splitter.feed(data):
                 return str(value.get("why", ""))
+
+
+def _unmounted(place: bytes, *, lazy: bool) -> str:
+    """Unmount what nobody but the kernel's server stands behind; return why that cannot be done."""
+    if mount_at(place) != OURS:
+        return ""
+    done = subprocess.run(unmounting(place, lazy=lazy), check=False, capture_output=True, text=True, cwd="/")
+    return done.stderr.strip() if done.returncode else ""
 
 
 def busy_with(workspace: Workspace, but: frozenset[int]) -> list[str]:

@@ -475,14 +475,15 @@ class Mounted(Exact):
 
     def _dial(self) -> socket.socket:
         """Connect to the mount's sensor; without one, mount, and note who was in the directory before."""
-        from mlamd.daemon.mounts import begin, talk  # noqa: PLC0415  (Linux only)
+        from mlamd.daemon.mounts import begin, is_mounted, talk  # noqa: PLC0415  (Linux only)
         from mlamd.host.occupants import occupants  # noqa: PLC0415
 
         with talk(self._workspace) as connection:
             if connection is not None:
                 return connection.dup()
-        ours = frozenset({os.getpid(), os.getppid()})
-        self._bypassing = [str(one) for one in occupants(self._around.roots[0], ours)]
+        if not is_mounted(self._workspace):
+            ours = frozenset({os.getpid(), os.getppid()})
+            self._bypassing = [str(one) for one in occupants(self._around.roots[0], ours)]
         begin(self._workspace, self._options)
         with talk(self._workspace) as connection:
             if connection is None:

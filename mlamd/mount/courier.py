@@ -9,17 +9,21 @@ bytes each, to have everything told at once, and maps: contents whose digests ar
 
 import array
 import errno
+import os
 import socket
 import struct
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from mlamd.model import codec
 from mlamd.mount.keeper import KEPT, Keeper
 from mlamd.mount.witness import Row
 
 REQUEST = struct.Struct("=I")
+_CREDENTIALS = struct.Struct("=iII")
+"""``struct ucred``: pid, uid, gid (unix(7))."""
 MOST_BYTES = 1 << 17
 _MANY = 256
 _MOST_ROWS = 200_000
@@ -32,24 +36,26 @@ _FLAGS = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
 
 
 class Courier:
-    """The end of who answers the kernel. ``on_end`` is called once, when the other end is gone.
+    """The end of who answers the kernel; others come to ``listener``, and the last who came is told.
 
-    ``on_stale`` gets files that were changed without passing the mount.
+    Each is greeted with our pid and the descriptor ``directory``. While there is nobody, rows are kept, up to
+    a bound. ``on_stale`` gets files that were changed without passing the mount.
     """
 
     def __init__(
         self,
-        channel: socket.socket,
+        listener: socket.socket,
+        directory: int,
         rows: deque[Row],
         keeper: Keeper,
-        on_end: Callable[[], None],
         on_stale: Callable[[list[bytes]], None] = lambda _: None,
     ) -> None:
-        channel.setblocking(False)
-        self._channel = channel
+        listener.setblocking(False)
+        self._listener = listener
+        self._directory = directory
+        self._channel: socket.socket | None = None
         self._rows = rows
         self._keeper = keeper
-        self._on_end = on_end
         self._on_stale = on_stale
         self._packer = codec.packer()
         self._heard = 0
@@ -58,12 +64,36 @@ class Courier:
         self._with: list[Row] = []
         """The rows of the message that is under way, or stuck, whose descriptors go with it."""
         self._lost = 0
-        self.descriptor = channel.fileno()
+        self.door = listener.fileno()
+
+    def accept(self) -> int:
+        """Let the next one in, in the place of who was there; return its descriptor, -1 if nobody came."""
+        try:
+            channel, _ = self._listener.accept()
+        except OSError:
+            return -1
+        uid = _CREDENTIALS.unpack(channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
+        if uid not in {0, os.getuid()}:
+            channel.close()
+            return -1
+        self.close()
+        channel.setblocking(False)
+        self._channel = channel
+        self._heard, self._asked = 0, False
+        with suppress(OSError):
+            socket.send_fds(channel, [codec.pack([os.getpid()])], [self._directory])
+        return channel.fileno()
+
+    def close(self) -> None:
+        """Part with who is there."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
 
     @property
     def waits(self) -> bool:
-        """True if something is to be sent."""
-        return bool(self._rows or self._asked or self._stuck)
+        """True if something is to be sent, and somebody is there."""
+        return self._channel is not None and bool(self._rows or self._asked or self._stuck)
 
     @property
     def full(self) -> bool:
@@ -73,10 +103,12 @@ class Courier:
     @property
     def pause_ms(self) -> int | None:
         """How long to wait for the other end to take more, None for ever."""
-        return _RETRY_MS if self._stuck else None
+        return _RETRY_MS if self._stuck and self._channel is not None else None
 
     def hear(self) -> bool:
-        """Take the requests that wait; return False when the other end is gone."""
+        """Take the next message; return False when the other end is gone."""
+        if self._channel is None:
+            return False
         try:
             data = self._channel.recv(MOST_BYTES)
         except BlockingIOError:
@@ -84,9 +116,7 @@ class Courier:
         except OSError:
             data = b""
         if not data:
-            while self._rows:
-                self._keeper.close(self._rows.popleft())
-            self._on_end()
+            self.close()
             return False
         if len(data) > REQUEST.size:
             message = codec.unpack(data)
@@ -101,7 +131,7 @@ class Courier:
 
     def send(self) -> None:
         """Send what waits, as far as the other end takes it."""
-        if self._stuck and not self._put(self._stuck):
+        if self._channel is None or (self._stuck and not self._put(self._stuck)):
             while len(self._rows) > _MOST_ROWS:
                 self._keeper.close(self._rows.popleft())
                 self._lost += 1
@@ -131,6 +161,8 @@ class Courier:
         self._put(self._packer.pack([why]))
 
     def _put(self, message: bytes) -> bool:
+        if self._channel is None:
+            return False
         try:
             if self._with:
                 numbers = array.array("i", [row[2] for row in self._with if isinstance(row[2], int)])
@@ -202,6 +234,15 @@ def tell_stale(channel: socket.socket, paths: list[bytes]) -> None:
         channel.send(codec.pack({"stale": paths[start : start + _FEW]}), socket.MSG_DONTWAIT)
 
 
-def pair() -> tuple[socket.socket, socket.socket]:
-    """Return the two ends of a channel: messages go whole or not at all."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+def greeted(channel: socket.socket, timeout_s: float) -> tuple[int, int]:
+    """Return with what who answers the kernel greets: a descriptor of the covered directory, and its pid.
+
+    Raises ``OSError`` if that one does not.
+    """
+    channel.settimeout(timeout_s)
+    data, beside, _, _ = channel.recvmsg(1024, _BESIDE_BYTES, socket.MSG_CMSG_CLOEXEC)
+    channel.settimeout(None)
+    descriptors = _descriptors(beside)
+    if not data or not descriptors:
+        raise ConnectionError("nobody answers for the mount")
+    return descriptors[0], int(codec.unpack(data)[0])

@@ -56,8 +56,7 @@ class _Waiter:
         self._courier = courier
         self._channel = -1
         if courier is not None:
-            self._channel = courier.descriptor
-            self._poll.register(self._channel, select.POLLIN)
+            self._poll.register(courier.door, select.POLLIN)
         self._registered = -1
         self._looks = _LOOKS
         self._reading, self._writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -77,11 +76,22 @@ class _Waiter:
             numbers = {number for number, _ in found}
             if self._reading in numbers:
                 raise _EndedError
-            if self._channel in numbers and courier is not None and not courier.hear():
-                self._poll.unregister(self._channel)
-                self._courier = courier = None
+            if courier is not None:
+                self._attend(courier, numbers)
             if descriptor in numbers:
                 return
+
+    def _attend(self, courier: Courier, numbers: set[int]) -> None:
+        """Hear who is told of what is done; let the next one in."""
+        if self._channel in numbers and not courier.hear():
+            self._poll.unregister(self._channel)
+            self._channel = -1
+        if courier.door in numbers:
+            if self._channel >= 0:
+                self._poll.unregister(self._channel)
+            self._channel = courier.accept()
+            if self._channel >= 0:
+                self._poll.register(self._channel, select.POLLIN)
 
     def _looked(self) -> list[tuple[int, int]]:
         """Look for a while, letting others run: who was answered often asks again within some microseconds.

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 
-from mlamd.host.mounts import unmounting
+from mlamd.host.mounts import OURS, mount_at, unmounting
 from mlamd.mount.backing import Backing
 from mlamd.mount.courier import Courier
 from mlamd.mount.forgetting import Forgetting
@@ -14,25 +14,26 @@ from mlamd.mount.operations import Operations
 from mlamd.mount.witness import Witness
 
 
-def serve(
-    place: bytes, descriptor: int, channel: socket.socket, store_link: bytes, options: frozenset[str]
-) -> int:
+def serve(place: bytes, descriptor: int, listener: socket.socket, store: int, options: frozenset[str]) -> int:
     """Mount the directory that ``descriptor`` stands for over ``place``, until it is unmounted.
 
-    Tells what is done there through the channel, and first, if it cannot mount, why. When nobody listens any
-    more it detaches the mount: who is in it goes on, and everybody else comes to the plain directory.
-    Returns an exit status.
+    Tells what is done there to who has come to ``listener`` last; the first, who has come already, is told if
+    it cannot mount, and why. If that one ends, the mount stays: nobody who works there has to notice.
+    ``store`` is a descriptor of the store, -1 if it lies elsewhere. Returns an exit status.
     """
     os.chdir("/")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    backing = Backing(descriptor, store_link)
+    backing = Backing(descriptor, b"/proc/%d/fd/%d" % (os.getpid(), store) if store >= 0 else b"")
     witness = Witness(backing)
-    forget = Forgetting(backing).forget
-    courier = Courier(channel, witness.rows, witness.keeper, lambda: detach(place), forget)
+    courier = Courier(listener, descriptor, witness.rows, witness.keeper, Forgetting(backing).forget)
+    if mount_at(place) == OURS:
+        # The one before has ended. Not a moment earlier: meanwhile who comes would get the plain directory.
+        detach(place).wait()
     try:
         mount = Mount(Operations(backing, witness), os.fsdecode(place), options, courier)
     except OSError as error:
+        courier.accept()
         courier.fail(str(error))
         return 1
     signal.signal(signal.SIGTERM, lambda *_: detach(place))
@@ -40,11 +41,12 @@ def serve(
         mount.run()
     finally:
         mount.close(unmount=False)
+        courier.close()
         backing.close()
     return 0
 
 
-def detach(place: bytes) -> None:
-    """Take a mount away from its place, and do not wait: those who are in it may stay."""
+def detach(place: bytes) -> "subprocess.Popen[bytes]":
+    """Begin to take a mount away from its place; those who are in it may stay."""
     quiet = subprocess.DEVNULL
-    subprocess.Popen(unmounting(place, lazy=True), stdin=quiet, stdout=quiet, stderr=quiet)
+    return subprocess.Popen(unmounting(place, lazy=True), stdin=quiet, stdout=quiet, stderr=quiet)

@@ -148,19 +148,44 @@ def test_killed_server_is_replaced(mounted: Project) -> None:
     assert "remounted" in [gap["reason"] for gap in mounted.ask("status")["gaps"]]
 
 
-def test_killed_sensor_is_replaced_and_nobody_is_harmed(mounted: Project) -> None:
+def test_killed_sensor_is_replaced_and_the_mount_stays(mounted: Project) -> None:
+    """Whoever works in the mount notices nothing; there are never two mounts of one directory."""
     with open(mounted.root / "log", "w") as log:
         log.write("one\n")
         log.flush()
         before = processes(mounted)
         os.kill(before["sensor"], signal.SIGKILL)
+        assert (mounted.store / "journal").is_dir(), "the store is still reached through the mount"
         log.write("two\n")
-    for name in ("sensor", "server"):
-        wait_for(lambda name=name: processes(mounted).get(name, before[name]) != before[name])  # type: ignore[misc]
-    wait_for(lambda: is_mounted(mounted))
-    assert (mounted.root / "log").read_text() == "one\ntwo\n"
-    said = json.loads(elsewhere(mounted, "status", "--json").stdout)
-    assert "sensor-down" in [gap["reason"] for gap in said["gaps"]]
+        wait_for(lambda: processes(mounted).get("sensor", before["sensor"]) != before["sensor"])
+        wait_for(lambda: "sensor-down" in {gap["reason"] for gap in mounted.ask("status")["gaps"]})
+        log.write("three\n")
+    assert processes(mounted)["server"] == before["server"]
+    assert (mounted.root / "log").read_text() == "one\ntwo\nthree\n"
+    shell(mounted, "cp log copy")
+    (cause,) = mounted.ask("why", "copy")["data"]["causes"]
+    assert cause["evidence"] == "observed"
+
+
+def test_mount_without_sensor_and_recorder_is_gone_on_with_or_taken_away(mounted: Project) -> None:
+    before = processes(mounted)
+    for name in ("recorder", "sensor"):
+        os.kill(before[name], signal.SIGSTOP)
+    for name in ("recorder", "sensor"):
+        os.kill(before[name], signal.SIGKILL)
+    wait_for(lambda: set(processes(mounted)) == {"server"})
+    shell(mounted, "echo 1 > a")
+    assert "mount mode" in elsewhere(mounted, "start").stdout
+    assert processes(mounted)["server"] == before["server"]
+    shell(mounted, "cp a b")
+    (cause,) = mounted.ask("why", "b")["data"]["causes"]
+    assert cause["evidence"] == "observed"
+    for name in ("recorder", "sensor"):
+        os.kill(processes(mounted)[name], signal.SIGKILL)
+    wait_for(lambda: "recorder" not in processes(mounted))
+    elsewhere(mounted, "stop")
+    assert not is_mounted(mounted)
+    wait_for(lambda: not processes(mounted))
 
 
 def test_killed_recorder_is_not_felt_and_misses_nothing(mounted: Project) -> None:
@@ -516,7 +541,7 @@ def test_directory_above_is_renamed(mounted: Project) -> None:
         moved = new / mounted.root.name
         assert not mount_at(os.fsencode(moved))
         assert (moved / "b").read_text() == "1\n"
-        assert "it was moved" in (moved / ".mlamd/recorder.log").read_text()
+        assert "the recorder ended" in (moved / ".mlamd/recorder.log").read_text()
     finally:
         new.rename(above)
     (cause,) = mounted.ask("why", "b")["data"]["causes"]

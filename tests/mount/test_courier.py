@@ -22,17 +22,26 @@ class Line:
     """Both ends of a channel."""
 
     def __init__(self, place: Path) -> None:
-        self.theirs, ours = courier.pair()
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._listener.bind(str(place.with_suffix(".sock")))
+        self._listener.listen()
         self.rows: deque[Row] = deque()
-        self.ends = 0
         self._descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
         self.backing = Backing(self._descriptor)
         self.keeper = Keeper(self.backing, self.rows)
-        self.courier = Courier(ours, self.rows, self.keeper, self._ended)
-        self._ours = ours
+        self.courier = Courier(self._listener, self._descriptor, self.rows, self.keeper)
+        self.theirs = self.come()
 
-    def _ended(self) -> None:
-        self.ends += 1
+    def come(self) -> socket.socket:
+        """Come to be told; be greeted."""
+        theirs = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        theirs.connect(self._listener.getsockname())
+        assert self.courier.accept() >= 0
+        directory, pid = courier.greeted(theirs, 5)
+        assert os.path.sameopenfile(directory, self._descriptor)
+        assert pid == os.getpid()
+        os.close(directory)
+        return theirs
 
     def deeds(self, count: int, size: int = 10) -> None:
         """Let the witness take down some deeds."""
@@ -40,7 +49,8 @@ class Line:
 
     def close(self) -> None:
         self.theirs.close()
-        self._ours.close()
+        self.courier.close()
+        self._listener.close()
         self.backing.close()
         os.close(self._descriptor)
 
@@ -108,10 +118,26 @@ def test_command_line_that_is_too_long_is_counted(line: Line) -> None:
     assert sum(message[2] for message in found) == 1  # type: ignore[misc]
 
 
-def test_end_is_heard_once(line: Line) -> None:
-    line.theirs.shutdown(socket.SHUT_RDWR)
+def test_what_is_done_while_nobody_listens_is_told_to_the_next(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of two that come one after the other: the last one is told. Rows are kept up to a bound."""
+    monkeypatch.setattr(courier, "_MOST_ROWS", 1_000)
+    line.theirs.close()
     assert not line.courier.hear()
-    assert line.ends == 1
+    line.deeds(1_500)
+    assert not line.courier.waits
+    line.courier.send()
+    another = line.come()
+    line.theirs = line.come()
+    assert another.recv(10) == b"", "it was parted with"
+    another.close()
+    found = []
+    while line.courier.waits:
+        line.courier.send()
+        found += received(line)
+    assert sum(len(message[3]) for message in found) == 1_000  # type: ignore[arg-type]
+    assert sum(message[2] for message in found) == 500  # type: ignore[misc]
 
 
 def _read(line: Line, name: bytes) -> Node:
