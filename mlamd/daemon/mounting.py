@@ -53,6 +53,7 @@ log = logging.getLogger("mlamd")
 
 _ANSWER_S = 10.0
 _IDLE_S, _SOON_S = 1.0, 0.02
+_LOOK_S = 2.0
 _REST_S = 0.002
 _MOST_PLACES = 100_000
 _DRIFT_NS = 1_000_000
@@ -245,7 +246,7 @@ class MountSensor(Teller):
         self._waits[channel.fileno()] = self._read_rows
 
     def _look_for_mount(self) -> None:
-        """After a change of the mount table: end if our mount is not where it was put."""
+        """End if our mount is not where it was put."""
         if not self._device or self._stopping:
             return
         places = [one.place for one in mounted() if one.device == self._device]
@@ -292,11 +293,11 @@ class MountSensor(Teller):
         log.warning("the mount of %s has ended (status %d); mounting anew", os.fsdecode(self._place), ended)
         quick = time.monotonic() - self._mounted_s < _QUICK_S and ended != -signal.SIGKILL
         self._quick = self._quick + 1 if quick else 0  # who is killed does not end by its own fault
+        detach(self._place)  # who comes now works on in the plain directory, and meets no error
         self._tell_remounted(down_ns, _ENDED)  # now, as this process may be killed before it has mounted
         why = "it ends as soon as it has begun" if self._quick > _MOST_QUICK else self._mounted_anew()
         if why:
             log.warning("cannot mount %s anew: %s", os.fsdecode(self._place), why)
-            detach(self._place)
             self._stopping = True
             return
         self._tell_remounted(down_ns, _GONE)
@@ -576,11 +577,14 @@ class MountSensor(Teller):
         """Tell until the mount is unmounted."""
         self._waits[self._connector.descriptor] = self._read_processes
         self._waits[self._keeping.news] = self._keeping.settle
+        looked_s = time.monotonic()
         while not self._stopping:
             busy = bool(self._changes or self._executions.waits)
             timeout = _SOON_S if busy else _IDLE_S
-            ready, _, moved = select.select(list(self._waits), [], [self._mounts.descriptor], timeout)
-            if moved:
+            ready, _, changed = select.select(list(self._waits), [], [self._mounts.descriptor], timeout)
+            # The kernel does not say that a directory above was renamed.
+            if changed or time.monotonic() - looked_s > _LOOK_S:
+                looked_s = time.monotonic()
                 self._look_for_mount()
             self._clock.follow()
             # Rows before processes: of what is told of a deed, all that its process did before is known then.

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 
-from mlamd.host.mounts import OURS, mount_at, unmounting
+from mlamd.host.mounts import unmounting
 from mlamd.mount.backing import Backing
 from mlamd.mount.courier import Courier
 from mlamd.mount.forgetting import Forgetting
@@ -27,9 +27,6 @@ def serve(place: bytes, descriptor: int, listener: socket.socket, store: int, op
     backing = Backing(descriptor, b"/proc/%d/fd/%d" % (os.getpid(), store) if store >= 0 else b"")
     witness = Witness(backing)
     courier = Courier(listener, descriptor, witness.rows, witness.keeper, Forgetting(backing).forget)
-    if mount_at(place) == OURS:
-        # The one before has ended. Not a moment earlier: meanwhile who comes would get the plain directory.
-        detach(place).wait()
     try:
         mount = Mount(Operations(backing, witness), os.fsdecode(place), options, courier)
     except OSError as error:
@@ -46,7 +43,7 @@ def serve(place: bytes, descriptor: int, listener: socket.socket, store: int, op
     return 0
 
 
-def detach(place: bytes) -> "subprocess.Popen[bytes]":
-    """Begin to take a mount away from its place; those who are in it may stay."""
+def detach(place: bytes) -> None:
+    """Take a mount away from its place, and do not wait: those who are in it may stay."""
     quiet = subprocess.DEVNULL
-    return subprocess.Popen(unmounting(place, lazy=True), stdin=quiet, stdout=quiet, stderr=quiet)
+    subprocess.Popen(unmounting(place, lazy=True), stdin=quiet, stdout=quiet, stderr=quiet)

@@ -122,7 +122,7 @@ def _kill(project: Project, victims: list[str]) -> tuple[int, int, str]:
 
     def again() -> bool:
         now = processes(project)
-        if now.get("server", before["server"]) == before["server"]:
+        if any(now.get(name, before[name]) == before[name] for name in victims):
             return False
         return mount_at(os.fsencode(project.root)) == "mlamd" and _answers(project.root)
 
