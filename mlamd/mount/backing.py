@@ -40,7 +40,7 @@ class Caller(NamedTuple):
 class Handle:
     """A file that somebody has open."""
 
-    __slots__ = ("changed", "closed", "descriptor", "emptied", "flags", "made", "node", "process")
+    __slots__ = ("changed", "closed", "descriptor", "direct", "emptied", "flags", "made", "node", "process")
 
     def __init__(self, node: Node, descriptor: int, flags: int) -> None:
         self.node = node
@@ -48,6 +48,8 @@ class Handle:
         self.flags = flags
         self.process = 0
         """Who opened it."""
+        self.direct = False
+        """True if the kernel's cache is passed by."""
         self.changed = False
         """True if content was changed since the last close of a descriptor."""
         self.closed = False
@@ -379,6 +381,7 @@ class Backing:
             path = self._reached(path)
         handle = self._opened(node, path, ours, wanted=flags)
         self._handles[handle].emptied = bool(flags & os.O_TRUNC)
+        self._handles[handle].direct = self._is_direct(flags)
         return handle
 
     def create(
@@ -398,13 +401,14 @@ class Backing:
             raise
         handle = self._kept(node, descriptor, flags)
         self._handles[handle].emptied = self._handles[handle].made = True
+        self._handles[handle].direct = self._is_direct(flags)
         return handle, node, status
 
     def handle(self, handle: int) -> Handle:
         """Return what is known of a handle."""
         return self._handles[handle]
 
-    def is_direct(self, flags: int) -> bool:
+    def _is_direct(self, flags: int) -> bool:
         """Say whether a file that is opened so is to be written past the kernel's cache.
 
         On a disk that is nearly full, as who writes is told only then that it is full; from the cache, it
@@ -458,7 +462,9 @@ class Backing:
         held = self._handles[handle]
         if held.changed or held.emptied:
             status = os.fstat(held.descriptor)
-            if status.st_mtime_ns != held.node.mtime_ns:
+            if held.direct:
+                held.node.mtime_ns = status.st_mtime_ns
+            elif status.st_mtime_ns != held.node.mtime_ns:
                 with suppress(OSError):
                     os.utime(held.descriptor, ns=(status.st_atime_ns, held.node.mtime_ns))
 

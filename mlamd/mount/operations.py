@@ -57,8 +57,14 @@ class Operations(pyfuse3.Operations):
     enable_writeback_cache = True
     enable_acl = True
 
-    def __init__(self, backing: Backing, witness: Witness | None = None) -> None:
+    def __init__(
+        self,
+        backing: Backing,
+        witness: Witness | None = None,
+        forget: Callable[[list[bytes]], None] | None = None,
+    ) -> None:
         super().__init__()
+        self._forget = forget
         self._backing = backing
         self._witness = witness
 
@@ -177,7 +183,7 @@ class Operations(pyfuse3.Operations):
         handle = self._backing.open(number, flags)
         if self._witness is not None:
             self._witness.opened(ctx.pid, self._backing.handle(handle))
-        return FileInfo(fh=handle, keep_cache=True, direct_io=self._backing.is_direct(flags))
+        return FileInfo(fh=handle, keep_cache=True, direct_io=self._backing.handle(handle).direct)
 
     @_answers
     def create(
@@ -187,7 +193,7 @@ class Operations(pyfuse3.Operations):
         handle, node, status = self._backing.create(parent, name, mode, flags, _caller(ctx))
         if self._witness is not None:
             self._witness.opened(ctx.pid, self._backing.handle(handle))
-        info = FileInfo(fh=handle, keep_cache=True, direct_io=self._backing.is_direct(flags))
+        info = FileInfo(fh=handle, keep_cache=True, direct_io=self._backing.handle(handle).direct)
         return info, _entry(node, status)
 
     @_answers
@@ -214,8 +220,13 @@ class Operations(pyfuse3.Operations):
     def release(self, fh: int) -> None:
         """``release``."""
         self._backing.settle(fh)
+        handle = self._backing.handle(fh)
         if self._witness is not None:
-            self._witness.closed(self._backing.handle(fh), last=True)
+            self._witness.closed(handle, last=True)
+        if handle.direct and self._forget is not None:
+            # The kernel takes no time of modification from us, but where it begins to know a file.
+            path = self._backing.nodes.path(handle.node)
+            self._forget([path] if path is not None else [])
         self._backing.release(fh)
 
     @_answers

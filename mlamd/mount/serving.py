@@ -26,9 +26,10 @@ def serve(place: bytes, descriptor: int, listener: socket.socket, store: int, op
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     backing = Backing(descriptor, b"/proc/%d/fd/%d" % (os.getpid(), store) if store >= 0 else b"")
     witness = Witness(backing)
-    courier = Courier(listener, descriptor, witness.rows, witness.keeper, Forgetting(backing).forget)
+    forget = Forgetting(backing).forget
+    courier = Courier(listener, descriptor, witness.rows, witness.keeper, forget)
     try:
-        mount = Mount(Operations(backing, witness), os.fsdecode(place), options, courier)
+        mount = Mount(Operations(backing, witness, forget), os.fsdecode(place), options, courier)
     except OSError as error:
         courier.accept()
         courier.fail(str(error))

@@ -38,6 +38,7 @@ def unmount(place: Path) -> None:
 
 def main() -> None:
     from mlamd.mount.backing import Backing  # noqa: PLC0415  (the parts above are for tests without pyfuse3)
+    from mlamd.mount.forgetting import Forgetting  # noqa: PLC0415
     from mlamd.mount.loop import Mount  # noqa: PLC0415
     from mlamd.mount.operations import Operations  # noqa: PLC0415
     from mlamd.mount.witness import Witness  # noqa: PLC0415
@@ -48,7 +49,7 @@ def main() -> None:
     descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
     backing = Backing(descriptor)
     witness = Witness(backing) if notes else None
-    mount = Mount(Operations(backing, witness), place, frozenset(options))
+    mount = Mount(Operations(backing, witness, Forgetting(backing).forget), place, frozenset(options))
     signal.signal(signal.SIGTERM, lambda *_: mount.stop())
     print("ready", flush=True)
     try:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -160,6 +161,23 @@ def test_more_files_are_open_than_one_program_may_have(places: tuple[Path, Path]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert {path.stat().st_size for path in place.iterdir()} == {1}
+
+
+def test_what_is_written_past_the_cache_has_its_time_and_size(nearly_full: Path) -> None:
+    """The kernel shows both once the file was closed, as the directory below has them."""
+    (nearly_full / "f").write_text("before")
+    os.utime(nearly_full / "f", ns=(1, 1))
+    for number in range(20):
+        with open(nearly_full / "f", "a") as file:
+            file.write("more")
+        deadline = time.monotonic() + 10
+        while (
+            status := (nearly_full / "f").stat()
+        ).st_mtime_ns == 1 + number and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert status.st_mtime_ns > 10**18
+        assert status.st_size == 6 + 4 * (number + 1)
+        os.utime(nearly_full / "f", ns=(1, 2 + number))
 
 
 @needs_root
