@@ -306,7 +306,7 @@ class Intake:
     def held(self, process: Process, observation: seen.ProcessHeld) -> None:
         """Take in that a process holds files: opens for reading need not wait for their close."""
         for file in observation.files:
-            if self._held_by(process.key, file, observation.at_ns):
+            if self._held_by(process, file, observation.at_ns):
                 continue
             path = self._places.lineage(file.path) if file.reads else None
             state = self._versions.touched(path) if path is not None else None
@@ -319,8 +319,9 @@ class Intake:
             at_ns = opened.at_ns
             self._pass_on(Access("read", path, at_ns, observation.at_ns, opened.stat, opened, holder=process))
 
-    def _held_by(self, key: ProcessKey, file: HeldFile, at_ns: int) -> bool:
+    def _held_by(self, process: Process, file: HeldFile, at_ns: int) -> bool:
         """Let a look at descriptors tell the mode of opens, where the sensor names processes."""
+        key = process.key
         path = self._places.lineage(file.path)
         if path is None or not self.names_processes:
             return path is None
@@ -330,7 +331,7 @@ class Intake:
         opened = _newest(state.opens, key)
         if opened is None and not file.writes:
             lately = [] if state.lately is None else [state.lately]
-            opened = _lent([*state.opens, *lately], at_ns)
+            opened = _lent([*state.opens, *lately], _line_of(process), at_ns)
             if opened is None and any(one.unsaid for one in state.opens):
                 return True  # it got the file from who opened it long before, and may never read it
         if opened is None:
@@ -371,9 +372,24 @@ def _of_a_writer(opens: list[Open]) -> Open | None:
     return max(some, key=lambda one: bool(one.changed or one.truncated), default=None)
 
 
-def _lent(opens: list[Open], at_ns: int) -> Open | None:
-    """Return an open that was just made for a program to begin with, as a shell does for ``sort < a``."""
+def _line_of(process: Process) -> set[ProcessKey]:
+    """Return a process and those that it comes from: from whom it can have an open file."""
+    line: set[ProcessKey] = set()
+    node: Process | None = process
+    while node is not None and node.key not in line:
+        line.add(node.key)
+        node = node.parent
+    return line
+
+
+def _lent(opens: list[Open], line: set[ProcessKey], at_ns: int) -> Open | None:
+    """Return an open that was just made for a program to begin with, as a shell does for ``sort < a``.
+
+    It was made by one of ``line``: the process before it became that program, or one that it comes from.
+    """
     for opened in opens:
+        if opened.key not in line:
+            continue
         if opened.unsaid and not opened.lent and at_ns - opened.at_ns < _REDIRECTED_NS:
             opened.lent = True
             return opened
