@@ -104,8 +104,10 @@ class Operations(pyfuse3.Operations):
         if fields.update_size and node.unkept is not None and self._witness is not None:
             self._witness.keeper.before_change(node)
         status = self._backing.set_attributes(number, changes, fh)
-        # With a handle it is a change that the close will tell of.
+        # With a handle, and while it is being written, the close will tell of it.
         if fh is None and self._witness is not None and not _of_kernel(fields):
+            if not fields.update_size and self._backing.closes(node):
+                return _entry(node, status)
             mask = (MODIFY if fields.update_size else ATTRIB) | (ONDIR if node.directory else 0)
             self._witness.did(ctx.pid, mask, self._backing.nodes.path(node), status)
         return _entry(node, status)
@@ -186,7 +188,7 @@ class Operations(pyfuse3.Operations):
         """``create``."""
         handle, node, status = self._backing.create(parent, name, mode, flags, _caller(ctx))
         if self._witness is not None:
-            self._witness.opened(ctx.pid, self._backing.handle(handle))
+            self._witness.opened(ctx.pid, self._backing.handle(handle), status)
         info = FileInfo(fh=handle, keep_cache=True, direct_io=self._backing.is_direct(flags))
         return info, _entry(node, status)
 
@@ -206,16 +208,16 @@ class Operations(pyfuse3.Operations):
     @_answers
     def flush(self, fh: int) -> None:
         """Somebody has closed a descriptor of this handle; there may be others."""
-        self._backing.settle(fh)
+        status = self._backing.settle(fh)
         if self._witness is not None:
-            self._witness.closed(self._backing.handle(fh), last=False)
+            self._witness.closed(self._backing.handle(fh), status, last=False)
 
     @_answers
     def release(self, fh: int) -> None:
         """``release``."""
-        self._backing.settle(fh)
+        status = self._backing.settle(fh)
         if self._witness is not None:
-            self._witness.closed(self._backing.handle(fh), last=True)
+            self._witness.closed(self._backing.handle(fh), status, last=True)
         self._backing.release(fh)
 
     @_answers

@@ -147,8 +147,10 @@ class Witness:
         if path is not None:
             self._tell(mask, self._tasks.process(thread), path, status, new_path)
 
-    def opened(self, thread: int, handle: Handle) -> None:
+    def opened(self, thread: int, handle: Handle, status: os.stat_result | None = None) -> None:
         """Take down an open, and remember whose it is; to empty a file is told as to make it.
+
+        ``status`` is that of the file, if it is known.
 
         Whoever opens a file for reading is taken to read it: what is in the kernel's cache is read without a
         word.
@@ -157,15 +159,16 @@ class Witness:
         mask = OPEN | (CREATE if handle.emptied else 0) | (OPEN_EXEC if handle.flags & EXEC else 0)
         if handle.flags & os.O_ACCMODE == os.O_RDONLY and not handle.emptied:
             mask |= ACCESS
-        status = os.fstat(handle.descriptor)
+        status = status or os.fstat(handle.descriptor)
         if handle.flags & os.O_ACCMODE != os.O_WRONLY and not handle.emptied:
             self.keeper.read(handle.node, status)
         self._tell(mask, handle.process, self._path(handle.node), status)
 
-    def closed(self, handle: Handle, *, last: bool) -> None:
+    def closed(self, handle: Handle, status: os.stat_result | None, *, last: bool) -> None:
         """Take down a close: of any descriptor if something was written or nothing can be; else of the last.
 
-        The kernel tells of the last one only after a process has ended.
+        The kernel tells of the last one only after a process has ended. ``status`` is that of the file, if it
+        is known.
         """
         mode = handle.flags & os.O_ACCMODE
         first = not handle.closed
@@ -183,7 +186,7 @@ class Witness:
         else:
             return
         handle.changed, handle.closed = False, True
-        self._tell(mask, process, self._path(handle.node), os.fstat(handle.descriptor))
+        self._tell(mask, process, self._path(handle.node), status or os.fstat(handle.descriptor))
 
     def _holds(self, process: int, handle: Handle) -> bool:
         """Say whether a process still has a file open: a shell closes one descriptor of what it redirects."""
