@@ -389,6 +389,7 @@ class MountSensor(Teller):
     def _tell_all(self, until_ns: int, *, patient: bool = False) -> None:
         """Tell what was done and what processes did until then, in the order of the kernel's clock."""
         until_ns = self._clock.wall_ns(until_ns)
+        at_ns = 0
         while self._rows:
             if not len(self._rows) % _OFTEN:
                 self._read_processes()  # what is to be seen of a short one is gone soon
@@ -399,7 +400,9 @@ class MountSensor(Teller):
                 _, _, descriptor, path, status, why_not = row
                 self._keeping.take(descriptor, at_ns, self._place + b"/" + path, FileStat(*status), why_not)
                 continue
-            self._tell(Batch(at_ns, at_ns, [self._raw(row)], [], at_ns))
+            self._tell(Batch(at_ns, at_ns, [self._raw(row)], [], at_ns, more=True))
+        if at_ns:
+            self._tell(Batch(at_ns, at_ns, [], [], at_ns))
         self._tell_changes(until_ns, patient=patient)
         if self._lost:
             self._tell_lost("overflow", f"{self._lost} deeds were too many for the sensor of the mount")

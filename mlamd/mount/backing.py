@@ -22,6 +22,7 @@ _OUR_FLAGS = ~(os.O_CREAT | os.O_EXCL | os.O_NOCTTY | os.O_APPEND | os.O_DIRECT 
 EXEC = 0x20
 """``__FMODE_EXEC``: the file is opened to be executed (include/linux/fs.h)."""
 EXCHANGE = 2
+CAPABILITY = b"security.capability"
 _MOST_PATH = 4096 - 40
 """``PATH_MAX``, less the prefix that ``_way`` puts before it."""
 _LITTLE = 1 << 30
@@ -40,7 +41,17 @@ class Caller(NamedTuple):
 class Handle:
     """A file that somebody has open."""
 
-    __slots__ = ("changed", "closed", "descriptor", "direct", "emptied", "flags", "made", "node", "process")
+    __slots__ = (
+        "changed",
+        "closed",
+        "descriptor",
+        "direct",
+        "emptied",
+        "flags",
+        "made",
+        "node",
+        "process",
+    )
 
     def __init__(self, node: Node, descriptor: int, flags: int) -> None:
         self.node = node
@@ -146,9 +157,11 @@ class Backing:
     def _as_link(self, status: stat_result) -> stat_result:
         return _but(status, {0: stat.S_IFLNK | 0o777, 6: len(self._store_link)})
 
-    def _made(self, parent: Node, name: bytes, path: bytes, caller: Caller) -> tuple[Node, stat_result]:
-        """Return what was just made, as its maker's."""
-        status = self._stat(path)
+    def _made(
+        self, parent: Node, name: bytes, path: bytes, caller: Caller, descriptor: int = -1
+    ) -> tuple[Node, stat_result]:
+        """Return what was just made, as its maker's; ``descriptor`` is what is open of it."""
+        status = self._stat(path) if descriptor < 0 else os.fstat(descriptor)
         if self._us == 0 and (caller.uid != status.st_uid or caller.gid != status.st_gid):
             status = self._given(path, status, parent, caller)
         node = self.nodes.found(parent, name, status)
@@ -198,6 +211,18 @@ class Backing:
             return b"/proc/self/fd/%d" % self._last(node)
         return self._place + path if len(path) < _MOST_PATH else self._reached(path)
 
+    def _short_way(self, node: Node) -> tuple[int | bytes, int | None]:
+        """Return what is open of a node, or a path to it, and what that begins at; None where it is followed.
+
+        ``_way`` leads through ``/proc``, which takes several times longer.
+        """
+        if node.descriptors:
+            return node.descriptors[-1], None
+        path = self.nodes.path(node)
+        if path is None:
+            return self._way(node), None
+        return self._reached(path), self.descriptor
+
     def _leads(self, node: Node) -> bool:
         """Say whether ``_way`` is a link to the node: through a descriptor."""
         return self.nodes.path(node) is None
@@ -205,25 +230,28 @@ class Backing:
     def set_attributes(self, number: int, changes: Changes, handle: int | None) -> stat_result:
         """Change attributes, and return all of them."""
         node = self.nodes[number]
-        way, follows = self._way(node), self._leads(node)
+        way, base = self._short_way(node)
+        follows = base is None
         if changes.size is not None:
             held = None if handle is None else self._handles.get(handle)
             if held is None:
-                os.truncate(way, changes.size)
+                os.truncate(self._way(node), changes.size)
             else:
                 os.ftruncate(held.descriptor, changes.size)
                 held.changed = True
+            self._changes(handle or 0, node)
         if (
             changes.uid is not None
             or changes.gid is not None
             or not any(change is not None for change in changes)
         ):
-            os.chown(way, _or_same(changes.uid), _or_same(changes.gid), follow_symlinks=follows)
+            uid, gid = _or_same(changes.uid), _or_same(changes.gid)
+            os.chown(way, uid, gid, dir_fd=base, follow_symlinks=follows)
         if changes.mode is not None:
-            os.chmod(way, stat.S_IMODE(changes.mode))
+            os.chmod(way, stat.S_IMODE(changes.mode), dir_fd=base)
         if changes.atime_ns is not None or changes.mtime_ns is not None:
             times = _times(changes, lambda: self.attributes(number))
-            os.utime(way, ns=times, follow_symlinks=follows)
+            os.utime(way, ns=times, dir_fd=base, follow_symlinks=follows)
             if changes.mtime_ns is not None:
                 node.mtime_ns = changes.mtime_ns
         return self.attributes(number)
@@ -380,8 +408,10 @@ class Backing:
         else:
             path = self._reached(path)
         handle = self._opened(node, path, ours, wanted=flags)
-        self._handles[handle].emptied = bool(flags & os.O_TRUNC)
         self._handles[handle].direct = self._is_direct(flags)
+        if flags & os.O_TRUNC:
+            self._handles[handle].emptied = True
+            self._changes(handle, node)
         return handle
 
     def create(
@@ -390,19 +420,29 @@ class Backing:
         """Make and open a file."""
         parent = self.nodes[number]
         path = self._new_child(parent, name)
-        ours = flags & _OUR_FLAGS & ~EXEC | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | flags & os.O_EXCL
+        ours = flags & _OUR_FLAGS & ~EXEC | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         if ours & os.O_ACCMODE == os.O_WRONLY:
             ours = ours & ~os.O_ACCMODE | os.O_RDWR
-        descriptor = os.open(path, ours, stat.S_IMODE(mode), dir_fd=self.descriptor)
+        new = True
         try:
-            node, status = self._made(parent, name, path, caller)
+            descriptor = os.open(path, ours | os.O_EXCL, stat.S_IMODE(mode), dir_fd=self.descriptor)
+        except FileExistsError:  # it was made behind our back
+            if flags & os.O_EXCL:
+                raise
+            descriptor = os.open(path, ours, stat.S_IMODE(mode), dir_fd=self.descriptor)
+            new = False
+        try:
+            node, status = self._made(parent, name, path, caller, descriptor)
         except BaseException:
             os.close(descriptor)
             raise
-        handle = self._kept(node, descriptor, flags)
-        self._handles[handle].emptied = self._handles[handle].made = True
-        self._handles[handle].direct = self._is_direct(flags)
-        return handle, node, status
+        kept = self._kept(node, descriptor, flags)
+        handle = self._handles[kept]
+        handle.emptied = handle.made = True
+        handle.direct = self._is_direct(flags)
+        node.uncapable = new
+        self._changes(kept, node)
+        return kept, node, status
 
     def handle(self, handle: int) -> Handle:
         """Return what is known of a handle."""
@@ -432,10 +472,20 @@ class Backing:
         """
         held = self._handles[handle]
         held.changed = True
+        self._changes(handle, held.node)
         done = os.pwrite(held.descriptor, data, offset)
         while done < len(data):
             done += os.pwrite(held.descriptor, memoryview(data)[done:], offset + done)
         return done
+
+    def _changes(self, handle: int, node: Node) -> None:
+        node.settled = False
+        node.changing = handle
+
+    def closes(self, node: Node) -> bool:
+        """Say whether a close is still to come that will tell how a file stands then, as it was changed."""
+        held = self._handles.get(node.changing) if node.changing else None
+        return held is not None and (held.changed or (held.emptied and not held.closed))
 
     def sync(self, handle: int, *, data_only: bool) -> None:
         """Write an open file to the disk."""
@@ -453,20 +503,27 @@ class Backing:
         """Return the node of an open file."""
         return self._handles[handle].node
 
-    def settle(self, handle: int) -> None:
+    def settle(self, handle: int) -> stat_result | None:
         """Give a file that was changed the time of modification that the kernel shows of it.
+
+        Returns how the file stands, if it was looked at.
 
         The kernel keeps that time itself, and tells of it before a close if it has changed. If it has not,
         as the clock is coarse, it is still the one of before our write.
         """
         held = self._handles[handle]
-        if held.changed or held.emptied:
-            status = os.fstat(held.descriptor)
-            if held.direct:
-                held.node.mtime_ns = status.st_mtime_ns
-            elif status.st_mtime_ns != held.node.mtime_ns:
-                with suppress(OSError):
-                    os.utime(held.descriptor, ns=(status.st_atime_ns, held.node.mtime_ns))
+        node = held.node
+        if node.settled or not (held.changed or held.emptied):
+            return None
+        node.settled = True
+        status = os.fstat(held.descriptor)
+        if held.direct:
+            node.mtime_ns = status.st_mtime_ns
+        if status.st_mtime_ns == node.mtime_ns:
+            return status
+        with suppress(OSError):
+            os.utime(held.descriptor, ns=(status.st_atime_ns, node.mtime_ns))
+        return os.fstat(held.descriptor)
 
     def child(self, number: int, name: bytes) -> bytes | None:
         """Return the path of a name in a directory, None if that has no name any more."""
@@ -530,16 +587,27 @@ class Backing:
     # --- extended attributes -----------------------------------------------------------------
 
     def get_attribute(self, number: int, name: bytes) -> bytes:
-        """Return an extended attribute."""
-        return os.getxattr(
-            self._way(self.nodes[number]), name, follow_symlinks=self._leads(self.nodes[number])
-        )
+        """Return an extended attribute.
+
+        Before each write and change of the owner the kernel asks for one that hardly any file has; that it is
+        not there is remembered, until somebody sets it.
+        """
+        node = self.nodes[number]
+        if name != CAPABILITY:
+            return os.getxattr(self._way(node), name, follow_symlinks=self._leads(node))
+        if node.uncapable:
+            raise OSError(errno.ENODATA, "it has none")
+        try:
+            return os.getxattr(self._way(node), name, follow_symlinks=self._leads(node))
+        except OSError as error:
+            node.uncapable = error.errno == errno.ENODATA
+            raise
 
     def set_attribute(self, number: int, name: bytes, value: bytes) -> None:
         """Set an extended attribute."""
-        os.setxattr(
-            self._way(self.nodes[number]), name, value, follow_symlinks=self._leads(self.nodes[number])
-        )
+        node = self.nodes[number]
+        node.uncapable = False
+        os.setxattr(self._way(node), name, value, follow_symlinks=self._leads(node))
 
     def remove_attribute(self, number: int, name: bytes) -> None:
         """Remove an extended attribute."""

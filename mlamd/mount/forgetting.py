@@ -40,7 +40,9 @@ class Forgetting:
         with suppress(OSError):
             status = os.stat(path, dir_fd=self._backing.descriptor, follow_symlinks=False)
             node = self._backing.nodes.of(status)
-            return 0 if node is None else node.number
+            if node is not None:
+                node.uncapable = False
+                return node.number
         return 0
 
     def _run(self) -> None:

@@ -17,6 +17,7 @@ class Node:
     """A file that the kernel has been told of; without ``parent`` it has no name any more."""
 
     __slots__ = (
+        "changing",
         "descriptors",
         "digested",
         "directory",
@@ -31,6 +32,8 @@ class Node:
         "number",
         "others",
         "parent",
+        "settled",
+        "uncapable",
         "unkept",
     )
 
@@ -57,6 +60,12 @@ class Node:
         """When it was modified last, as far as the kernel has been told or has told us."""
         self.descriptors: list[int] = []
         """What is open of it: a way to reach it when it has no name."""
+        self.settled = True
+        """False if the file may have another time of modification than ``mtime_ns``, as it was changed."""
+        self.changing = 0
+        """The handle through which its content was changed last, 0 for none."""
+        self.uncapable = False
+        """True if it has no ``security.capability``: the kernel asks for that at each change."""
         self.kept = -1
         """A descriptor of what has lost its last name (``O_PATH``), -1 if it has one."""
         self.unkept: tuple[int, int] | None = None

@@ -110,8 +110,10 @@ class Operations(pyfuse3.Operations):
         if fields.update_size and node.unkept is not None and self._witness is not None:
             self._witness.keeper.before_change(node)
         status = self._backing.set_attributes(number, changes, fh)
-        # With a handle it is a change that the close will tell of.
+        # With a handle, and while it is being written, the close will tell of it.
         if fh is None and self._witness is not None and not _of_kernel(fields):
+            if not fields.update_size and self._backing.closes(node):
+                return _entry(node, status)
             mask = (MODIFY if fields.update_size else ATTRIB) | (ONDIR if node.directory else 0)
             self._witness.did(ctx.pid, mask, self._backing.nodes.path(node), status)
         return _entry(node, status)
@@ -192,7 +194,7 @@ class Operations(pyfuse3.Operations):
         """``create``."""
         handle, node, status = self._backing.create(parent, name, mode, flags, _caller(ctx))
         if self._witness is not None:
-            self._witness.opened(ctx.pid, self._backing.handle(handle))
+            self._witness.opened(ctx.pid, self._backing.handle(handle), status)
         info = FileInfo(fh=handle, keep_cache=True, direct_io=self._backing.handle(handle).direct)
         return info, _entry(node, status)
 
@@ -212,17 +214,17 @@ class Operations(pyfuse3.Operations):
     @_answers
     def flush(self, fh: int) -> None:
         """Somebody has closed a descriptor of this handle; there may be others."""
-        self._backing.settle(fh)
+        status = self._backing.settle(fh)
         if self._witness is not None:
-            self._witness.closed(self._backing.handle(fh), last=False)
+            self._witness.closed(self._backing.handle(fh), status, last=False)
 
     @_answers
     def release(self, fh: int) -> None:
         """``release``."""
-        self._backing.settle(fh)
+        status = self._backing.settle(fh)
         handle = self._backing.handle(fh)
         if self._witness is not None:
-            self._witness.closed(handle, last=True)
+            self._witness.closed(handle, status, last=True)
         if handle.direct and self._forget is not None:
             # The kernel takes no time of modification from us, but where it begins to know a file.
             path = self._backing.nodes.path(handle.node)

@@ -10,6 +10,7 @@ import os
 import stat
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 from mlamd.host.fanotify import (
@@ -39,14 +40,17 @@ _KCMP_VM = 1
 _LOOKS = 12
 _TRIES, _TRY_S = 4, 0.0001
 _MOST_ABOVE = 64
+_LONGEST = 256
+"""More than the name of the function that is looked for."""
 _WAITING = b"request_wait_answer"
 """fs/fuse/dev.c"""
+_AWAKE = b"0"
 
 
 class _Task:
     """A thread that has asked for something: whose it is, and two ways to see that it is still the same."""
 
-    __slots__ = ("alive", "image", "process")
+    __slots__ = ("alive", "image", "process", "waits")
 
     def __init__(self, process: int, alive: int, image: int) -> None:
         self.process = process
@@ -54,10 +58,14 @@ class _Task:
         """A descriptor that cannot be read once the thread has ended."""
         self.image = image
         """A descriptor that says nothing once its process runs another program."""
+        self.waits = -1
+        """A descriptor that says what it sleeps in, -1 if it was not asked for yet."""
 
     def close(self) -> None:
         os.close(self.alive)
         os.close(self.image)
+        if self.waits >= 0:
+            os.close(self.waits)
 
 
 class Tasks:
@@ -80,6 +88,21 @@ class Tasks:
             del self._tasks[thread]
             task.close()
         return self._met(thread)
+
+    def waiting(self, process: int) -> bytes:
+        """Return in which function of the kernel the first thread of a process sleeps (proc_pid_wchan(5)).
+
+        Raises ``OSError`` if it has ended. To open that file takes longer than to read it.
+        """
+        task = self._tasks.get(process)
+        if task is None:
+            return read(f"/proc/{process}/wchan")
+        if task.waits < 0:
+            task.waits = os.open(f"/proc/{process}/wchan", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.pread(task.waits, _LONGEST, 0)
+        except ProcessLookupError:  # another one may have its number now
+            return read(f"/proc/{process}/wchan")
 
     def _met(self, thread: int) -> int:
         if not thread:  # the kernel itself
@@ -147,8 +170,10 @@ class Witness:
         if path is not None:
             self._tell(mask, self._tasks.process(thread), path, status, new_path)
 
-    def opened(self, thread: int, handle: Handle) -> None:
+    def opened(self, thread: int, handle: Handle, status: os.stat_result | None = None) -> None:
         """Take down an open, and remember whose it is; to empty a file is told as to make it.
+
+        ``status`` is that of the file, if it is known.
 
         Whoever opens a file for reading is taken to read it: what is in the kernel's cache is read without a
         word.
@@ -157,15 +182,16 @@ class Witness:
         mask = OPEN | (CREATE if handle.emptied else 0) | (OPEN_EXEC if handle.flags & EXEC else 0)
         if handle.flags & os.O_ACCMODE == os.O_RDONLY and not handle.emptied:
             mask |= ACCESS
-        status = os.fstat(handle.descriptor)
+        status = status or os.fstat(handle.descriptor)
         if handle.flags & os.O_ACCMODE != os.O_WRONLY and not handle.emptied:
             self.keeper.read(handle.node, status)
         self._tell(mask, handle.process, self._path(handle.node), status)
 
-    def closed(self, handle: Handle, *, last: bool) -> None:
+    def closed(self, handle: Handle, status: os.stat_result | None, *, last: bool) -> None:
         """Take down a close: of any descriptor if something was written or nothing can be; else of the last.
 
-        The kernel tells of the last one only after a process has ended.
+        The kernel tells of the last one only after a process has ended. ``status`` is that of the file, if it
+        is known.
         """
         mode = handle.flags & os.O_ACCMODE
         first = not handle.closed
@@ -173,7 +199,7 @@ class Witness:
         process = handle.process
         if handle.changed:
             mask |= MODIFY | CLOSE_WRITE
-            process = process if last else closer(process)
+            process = process if last else closer(process, self._tasks.waiting)
         elif not first:
             return
         elif mode == os.O_RDONLY:
@@ -183,7 +209,7 @@ class Witness:
         else:
             return
         handle.changed, handle.closed = False, True
-        self._tell(mask, process, self._path(handle.node), os.fstat(handle.descriptor))
+        self._tell(mask, process, self._path(handle.node), status or os.fstat(handle.descriptor))
 
     def _holds(self, process: int, handle: Handle) -> bool:
         """Say whether a process still has a file open: a shell closes one descriptor of what it redirects."""
@@ -214,20 +240,24 @@ def _fields(status: os.stat_result) -> tuple[int, ...] | None:
     )
 
 
-def closer(process: int) -> int:
+def closer(process: int, waiting_in: Callable[[int], bytes]) -> int:
     """Return who waits for us to answer a close: the one that opened the file, or one that got it from there.
 
     The kernel says who, but pyfuse3 does not pass it on. A process that waits for a file system of this kind
     does so in one function (proc_pid_wchan(5)), soon after it has asked. If it cannot be told, it is taken to
-    be the one that opened.
+    be the one that opened. ``waiting_in`` says in what the first thread of a process sleeps.
     """
     # It is asleep some microseconds after it has asked: to look through all of /proc takes longer.
-    main = f"/proc/{process}/wchan"
     with suppress(OSError):
         for _ in range(_LOOKS):
-            if read(main) == _WAITING:
+            found = waiting_in(process)
+            if found == _WAITING:
                 return process
+            if found != _AWAKE:
+                break
             os.sched_yield()  # it may have been put aside for us before it slept
+    if _is_childless(process):
+        return process
     for _ in range(_TRIES):
         if _waits(process):
             return process
@@ -237,6 +267,16 @@ def closer(process: int) -> int:
             return others[0]
         time.sleep(_TRY_S)
     return process
+
+
+def _is_childless(process: int) -> bool:
+    """Say whether a process is there, and none that comes from it: only such a one would be taken for it."""
+    try:
+        return not any(
+            read(f"/proc/{process}/task/{task}/children") for task in os.listdir(f"/proc/{process}/task")
+        )
+    except OSError:  # it has ended, or the kernel does not tell (CONFIG_PROC_CHILDREN)
+        return False
 
 
 def _descends(process: int, above: int) -> bool:

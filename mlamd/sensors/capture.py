@@ -34,7 +34,7 @@ class Batch:
     """What was read at once. All happened between ``from_ns`` and ``at_ns``.
 
     What processes did until ``ripe_ns`` has no file event left in the queue. ``lost`` are reason and detail
-    of what the kernel dropped since ``from_ns``.
+    of what the kernel dropped since ``from_ns``. ``more`` says that another batch follows at once.
     """
 
     from_ns: int
@@ -43,6 +43,7 @@ class Batch:
     changes: list[Change]
     ripe_ns: int
     lost: list[tuple[str, str]] = field(default_factory=list)
+    more: bool = False
 
 
 class Capture:

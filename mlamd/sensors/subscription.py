@@ -127,7 +127,7 @@ class Subscription:
         """What processes have done through files by the time of an exec that has not been told of yet."""
         self._used: dict[Known, Usage] = {}
         self._lasting: dict[Known, set[bytes]] = {}
-        """What was opened in this batch, and not closed in it."""
+        """What was opened in this batch, or those that it followed at once, and not closed in it."""
         self._delays = counts_delays()
 
     # --- processes ---------------------------------------------------------------------------
@@ -315,7 +315,8 @@ class Subscription:
     def take(self, batch: Batch) -> None:
         """Tell of one batch."""
         self._begun.clear()
-        self._give_up(batch.at_ns)
+        if self._programs:
+            self._give_up(batch.at_ns)
         for change in batch.changes:
             copy = replace(change, done=False)
             self._changes.append(copy)
@@ -338,7 +339,8 @@ class Subscription:
         self._leaving.clear()
         for reason, detail in batch.lost:
             self._tell(seen.Lost(batch.at_ns, batch.from_ns, b"", reason, detail))
-        self._look_at_modes()
+        if not batch.more:  # most of what was opened is closed soon
+            self._look_at_modes()
         self._ripen(batch.ripe_ns)
 
     def _look_at_modes(self) -> None:
@@ -452,7 +454,8 @@ class Subscription:
             return
         if raw.mask & (CLOSE_WRITE | CLOSE_NOWRITE):
             self._lasting.get(known, set()).discard(path)
-        elif raw.mask & OPEN and not raw.mask & CREATE:
+        elif raw.mask & OPEN and not raw.mask & (CREATE if raw.stat is None else CREATE | ACCESS):
+            # Who knows how a file stands knows, too, who opens it to read only.
             self._lasting.setdefault(known, set()).add(path)
 
     def _actor(self, pid: int, batch: Batch) -> ProcessKey:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlamd.mount.backing import Backing, Caller, Changes
+from mlamd.mount.backing import CAPABILITY, Backing, Caller, Changes
 from mlamd.mount.nodes import ROOT
 
 pytestmark = [pytest.mark.linux]
@@ -138,3 +138,47 @@ def test_store_is_shown_as_a_link(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="recorded"):
         backing.rename(ROOT, b".mlamd", ROOT, b"x", 0)
     os.close(descriptor)
+
+
+def test_that_a_file_has_no_capability_is_remembered_until_one_is_set(
+    backing: Backing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def getxattr(*arguments: object, **_: object) -> bytes:
+        asked.append(arguments)
+        raise OSError(errno.ENODATA, "it has none")
+
+    monkeypatch.setattr(os, "getxattr", getxattr)
+    monkeypatch.setattr(os, "setxattr", lambda *_, **__: None)
+    number = put(backing, b"new", b"text")
+    for _ in range(2):
+        with pytest.raises(OSError, match="none"):
+            backing.get_attribute(number, CAPABILITY)
+    assert not asked
+    backing.set_attribute(number, CAPABILITY, b"x")
+    for _ in range(3):
+        with pytest.raises(OSError, match="none"):
+            backing.get_attribute(number, CAPABILITY)
+    assert len(asked) == 1
+
+
+def test_file_that_was_made_behind_our_back_is_opened(backing: Backing, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"text")
+    handle, node, status = backing.create(ROOT, b"a", 0o644, os.O_RDWR, US)
+    assert (backing.read(handle, 0, 10), status.st_size, node.uncapable) == (b"text", 4, False)
+    with pytest.raises(FileExistsError):
+        backing.create(ROOT, b"a", 0o644, os.O_RDWR | os.O_EXCL, US)
+    backing.release(handle)
+
+
+def test_close_is_to_come_while_a_change_was_not_told(backing: Backing) -> None:
+    handle, node, _ = backing.create(ROOT, b"a", 0o644, os.O_WRONLY, US)
+    assert backing.closes(node)
+    held = backing.handle(handle)
+    held.closed = True
+    assert not backing.closes(node)
+    backing.write(handle, 0, b"text")
+    assert backing.closes(node)
+    backing.release(handle)
+    assert not backing.closes(node)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlamd.mount.witness import IMAGE, Row, Tasks
+from mlamd.mount.witness import IMAGE, Row, Tasks, closer
 from tests.conftest import until
 
 pytestmark = [pytest.mark.linux]
@@ -80,4 +80,33 @@ def test_child_that_borrows_the_memory_of_its_parent_is_not_remembered() -> None
         os.kill(number, 9)
         process.kill()
     assert len(images(rows)) == 2
+    tasks.clear()
+
+
+def test_who_has_no_children_closes_what_it_opened() -> None:
+    looks: list[int] = []
+
+    def awake(process: int) -> bytes:
+        looks.append(process)
+        return b"0"
+
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert closer(process.pid, awake) == process.pid
+        assert set(looks) == {process.pid}
+        assert len(looks) > 1
+        looks.clear()
+        assert closer(process.pid, lambda _: b"do_wait") == process.pid
+        process.kill()
+
+
+def test_what_a_process_sleeps_in_is_told_until_it_ends() -> None:
+    tasks = Tasks(deque())
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        until(lambda: b"input()" in Path(f"/proc/{process.pid}/cmdline").read_bytes())
+        tasks.process(process.pid)
+        until(lambda: tasks.waiting(process.pid) != b"0")
+        assert tasks.waiting(process.pid) == Path(f"/proc/{process.pid}/wchan").read_bytes()
+        process.kill()
+    with pytest.raises(OSError, match="No such"):
+        tasks.waiting(process.pid)
     tasks.clear()
