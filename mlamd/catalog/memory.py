@@ -56,6 +56,17 @@ class CatalogMemory:
                     path: bytes = tables.get("names", place) or b""
                     yield path, (FileStat(*row[2:]) if len(row) > 2 else None)
 
+    def undigested(self) -> list[tuple[int, bytes, FileStat]]:
+        """Return the versions that stand now and have no digest, and nothing says why."""
+        found = []
+        with self._catalog.tables() as tables:
+            for place, row in tables.scan("paths"):
+                version = tables.get("versions", key(row[0])) if row[0] and len(row) > 2 else None
+                if version is not None and version[4] is None and not version[12]:
+                    path: bytes = tables.get("names", place) or b""
+                    found.append((int(row[0]), path, FileStat(*row[2:])))
+        return found
+
     def content(self, version: int) -> tuple[int, bytes] | None:
         """Return size in bytes and digest of a version, if both are known."""
         with self._catalog.tables() as tables:

@@ -62,10 +62,10 @@ def _print(data: dict[str, Any], gaps: list[KnownGap]) -> None:
     if data["mode"]:
         text.say(f"mode       {data['mode']} ({data['how']})")
         text.say(f"sensors    {', '.join(data['sensors'])}")
-        for note in data["notes"]:
-            text.say(f"           {text.one_line(note)}")
-        if data["watched_directories"]:
-            text.say(f"watching   {data['watched_directories']} directories")
+    for note in data["notes"]:
+        text.say(f"           {text.one_line(note)}")
+    if data["watched_directories"]:
+        text.say(f"watching   {data['watched_directories']} directories")
     text.say(f"events     {data['events']}")
     if data["digesting"]:
         text.say(f"digesting  {data['digesting']} files")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import BinaryIO
 
 from mlamd.daemon import client
@@ -13,6 +14,7 @@ from mlamd.daemon.lock import holder
 from mlamd.errors import (
     AccessError,
     AlreadyRecordedError,
+    MlamdError,
     MountBusyError,
     NotAnsweringError,
     NotRunningError,
@@ -23,6 +25,7 @@ from mlamd.workspace import Workspace
 
 _READY_S = 120.0
 _STOP_S = 60.0
+_KEPT = "the mount stands, and what is done there is kept: `mlamd start` takes it in"
 
 
 def start(workspace: Workspace, sensor: str | None = None, options: tuple[str, ...] = ()) -> str:
@@ -42,18 +45,23 @@ def start(workspace: Workspace, sensor: str | None = None, options: tuple[str, .
         command += ["--sensor", sensor]
     command += options
     environment = {**os.environ, "MLAMD_READY_FD": str(writing)}
-    with open(os.devnull, "r+b") as null, log:
-        process = subprocess.Popen(
-            command,
-            stdin=null,
-            stdout=null,
-            stderr=log,
-            cwd="/",
-            env=environment,
-            pass_fds=(writing,),
-            start_new_session=True,
-        )
-    os.close(writing)
+    try:
+        with open(os.devnull, "r+b") as null, log:
+            process = subprocess.Popen(
+                command,
+                stdin=null,
+                stdout=null,
+                stderr=log,
+                cwd="/",
+                env=environment,
+                pass_fds=(writing,),
+                start_new_session=True,
+            )
+    except OSError as error:
+        os.close(reading)
+        raise StartError(f"cannot start {command[0]}: {error.strerror or error}") from error
+    finally:
+        os.close(writing)
     try:
         return _await_ready(process, reading, workspace)
     finally:
@@ -124,6 +132,11 @@ def stop(workspace: Workspace, *, lazy: bool = False) -> int:
             f"{workspace.root} is mounted, and busy with {', '.join(names)}: let them leave it, or detach it "
             "under them with `mlamd stop --lazy`"
         )
+    if pid is None and mounted:
+        # The mount has kept what was done since: another recorder takes it in.
+        with suppress(MlamdError):
+            start(workspace, None, ("--mode=mount",))
+            pid = holder(workspace.lock_file)
     if pid is not None:
         _stop_recorder(workspace, pid)
     elif not mounted:
@@ -133,6 +146,14 @@ def stop(workspace: Workspace, *, lazy: bool = False) -> int:
         if why:
             raise MountBusyError(f"the recorder is stopped, but cannot unmount {workspace.root}: {why}")
     return pid or 0
+
+
+def _is_mounted(workspace: Workspace) -> bool:
+    if sys.platform != "linux":
+        return False
+    from mlamd.daemon.mounts import is_mounted  # noqa: PLC0415
+
+    return is_mounted(workspace)
 
 
 def _stop_recorder(workspace: Workspace, pid: int) -> None:
@@ -148,7 +169,7 @@ def state(workspace: Workspace) -> dict[str, object]:
     """Return what the recorder says of itself; ``state`` is "stopped" or "not answering" without one."""
     pid = holder(workspace.lock_file)
     if pid is None:
-        return {"state": "stopped"}
+        return {"state": "stopped", "notes": [_KEPT] if _is_mounted(workspace) else []}
     try:
         return client.ask(workspace.store, "status", timeout_s=3.0)
     except (NotAnsweringError, NotRunningError):

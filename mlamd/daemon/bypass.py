@@ -9,7 +9,7 @@ held against what is known: what differs, and was told by nobody, was changed by
 import os
 import stat as modes
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mlamd.host import inotify
@@ -37,10 +37,13 @@ _MASK = (
     | inotify.ONESHOT
 )
 _MOST_TOUCHED = 100_000
+_TOUCHED_NS = 60_000_000_000
+_RECENT_NS = 120_000_000_000
+"""Looks follow each other within about a minute, even where one takes long."""
 
 
 class Sight(NamedTuple):
-    """What stands in a directory now: its regular files. ``new`` and ``gone`` are since the last look."""
+    """What stands in a directory now: its regular files. ``new`` and ``gone`` are names of any kind."""
 
     directory: bytes
     files: dict[bytes, FileStat]
@@ -49,19 +52,20 @@ class Sight(NamedTuple):
 
 
 class Bypass:
-    """``files`` reaches the covered directory; ``skip`` says which directories are noise. For one task."""
+    """``files`` reaches the covered directory; ``store`` is a directory that is left out. For one task."""
 
-    def __init__(self, root: bytes, files: FileHost, skip: Callable[[bytes], bool]) -> None:
+    def __init__(self, root: bytes, files: FileHost, store: bytes) -> None:
         self._root = root
         self._files = files
-        self._skip = skip
+        self._store = store
         self._inotify = Inotify()
         self._directories: dict[int, bytes] = {}
-        self._watched: set[bytes] = set()
+        self._watches: dict[bytes, int] = {}
         self._changed: set[bytes] = set()
         self._names: dict[bytes, set[bytes]] = {}
-        self._touched: dict[bytes, None] = {}
-        self.since_ns = time.time_ns()
+        self._touched: dict[bytes, int] = {}
+        """By name: until when what is new or other about it, or below it, was done through the mount."""
+        self.since_ns = self._looked_ns = time.time_ns()
         """Files that nobody has used yet, and that were changed after this, were changed by somebody."""
         self.unwatched = 0
         """How many directories could not be watched."""
@@ -70,34 +74,40 @@ class Bypass:
     def start(self) -> None:
         """Watch everything, and take down what stands there; takes a while."""
         self._watch(self._root)
-        self.since_ns = time.time_ns()
+        self.since_ns = self._looked_ns = time.time_ns()
         for directory in self._changed:
-            self._names[directory] = set(self._regular(directory))
+            self._names[directory] = self._listed(directory)[0]
         self._changed.clear()
 
     def _watch(self, directory: bytes) -> None:
-        """Watch a directory and those below that are not watched yet."""
+        """Watch a directory; what is not watched yet below it, or is another than was, counts as changed."""
         waiting = [directory]
         while waiting:
             directory = waiting.pop()
             try:
                 number = self._inotify.watch(self._files.reach(directory), _MASK)
             except (FileNotFoundError, NotADirectoryError, PermissionError):
+                self._watches.pop(directory, None)
                 continue
             except OSError:
                 self.unwatched += 1
                 continue
+            if self._watches.get(directory) == number and self._directories.get(number) == directory:
+                continue  # as before, with all below
+            before = self._directories.get(number)
+            if before is not None and self._watches.get(before) == number:
+                del self._watches[before]  # it was renamed
             self._directories[number] = directory
-            self._watched.add(directory)
+            self._watches[directory] = number
             self._changed.add(directory)
-            waiting += [one for one in self._inner(directory) if one not in self._watched]
+            waiting += self._inner(directory)
 
     def _inner(self, directory: bytes) -> Iterator[bytes]:
         try:
             with os.scandir(self._files.reach(directory)) as entries:
                 for entry in entries:
                     path = os.path.join(directory, entry.name)
-                    if entry.is_dir(follow_symlinks=False) and not self._skip(path):
+                    if entry.is_dir(follow_symlinks=False) and path != self._store:
                         yield path
         except OSError:
             return
@@ -106,16 +116,18 @@ class Bypass:
         """Take in what inotify has to say; return whether there are directories to look at."""
         for number, mask in self._inotify.events():
             if mask & inotify.OVERFLOW:
-                self._changed |= self._watched
+                self._changed.update(self._watches)
             directory = self._directories.pop(number, None)
             if directory is not None:
-                self._watched.discard(directory)
+                if self._watches.get(directory) == number:
+                    del self._watches[directory]
                 self._changed.add(directory)
         return bool(self._changed)
 
     def touched(self, path: bytes) -> None:
         """Take note of a name that was given, or of attributes that were set, through the mount."""
-        self._touched[path] = None
+        self._touched.pop(path, None)
+        self._touched[path] = time.time_ns() + _TOUCHED_NS
         if len(self._touched) > _MOST_TOUCHED:
             del self._touched[next(iter(self._touched))]
 
@@ -123,15 +135,17 @@ class Bypass:
         """Watch the directories again in which something was changed, and return what stands there."""
         changed, self._changed = self._changed, set()
         for directory in sorted(changed):
-            if directory not in self._watched:
-                self._watch(directory)
+            self._watch(directory)
+            for inner in self._inner(directory):
+                self._watch(inner)
         changed |= self._changed
         self._changed = set()
+        self._looked_ns = time.time_ns()
         return [self._sight(directory) for directory in sorted(changed)]
 
     def _sight(self, directory: bytes) -> Sight:
-        files = self._regular(directory)
-        names, before = set(files), self._names.get(directory, set())
+        names, files = self._listed(directory)
+        before = self._names.get(directory, set())
         self._names[directory] = names
         return Sight(directory, files, names - before, before - names)
 
@@ -139,17 +153,29 @@ class Bypass:
         """Look at directories once more, later."""
         self._changed.update(directories)
 
-    def _regular(self, directory: bytes) -> dict[bytes, FileStat]:
-        found: dict[bytes, FileStat] = {}
+    def _listed(self, directory: bytes) -> tuple[set[bytes], dict[bytes, FileStat]]:
+        """Return all names in a directory, and its regular files."""
+        names: set[bytes] = set()
+        files: dict[bytes, FileStat] = {}
         try:
             with os.scandir(self._files.reach(directory)) as entries:
                 for entry in entries:
+                    path = os.path.join(directory, entry.name)
+                    if path == self._store:
+                        continue
+                    names.add(path)
                     status = entry.stat(follow_symlinks=False)
                     if modes.S_ISREG(status.st_mode):
-                        found[os.path.join(directory, entry.name)] = file_stat(status)
+                        files[path] = file_stat(status)
         except OSError:
             pass
-        return found
+        return names, files
+
+    def recent(self, sight: Sight) -> list[bytes]:
+        """Return what the kernel may remember otherwise: names that came or went, files changed lately."""
+        since_ns = self._looked_ns - _RECENT_NS
+        lately = {path for path, stat in sight.files.items() if stat.mtime_ns > since_ns}
+        return [*sight.gone, *(sight.new | lately)]
 
     def is_foreign(self, path: bytes, sight: Sight, known: FileStat | None) -> bool:
         """Say whether somebody else changed a file, if it was seen so, and is known to have been otherwise.
@@ -164,8 +190,9 @@ class Bypass:
         return (path in sight.new or now.mtime_ns > self.since_ns) and not self._was_touched(path)
 
     def _was_touched(self, path: bytes) -> bool:
+        now_ns = time.time_ns()
         while len(path) >= len(self._root):
-            if path in self._touched:
+            if self._touched.get(path, 0) > now_ns:
                 return True
             path = os.path.dirname(path)
         return False

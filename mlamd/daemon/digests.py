@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import trio
 
 from mlamd.host.files import Digests, FileHost
-from mlamd.model.events import Digested, Event, Moved, Sealed
+from mlamd.model.events import Digested, Event, Moved, Sealed, Touched
 from mlamd.model.files import FileStat
 from mlamd.sensors.signals import Kept
 
@@ -123,6 +123,16 @@ class Digester:
         self._known[task.version] = (task.stat.size_bytes, digest)
         if len(self._known) > _MOST_KEPT:
             self._known.popitem(last=False)
+
+    def resume(self, version: int, path: bytes, stat: FileStat) -> None:
+        """Remember to digest a version that an earlier recorder did not come to."""
+        self._later(_Task(version, path, stat, None))
+
+    def touched(self, event: Touched, path: bytes) -> None:
+        """Look again at a file that could not be digested, as its times were set right after its close."""
+        if event.version in self._unreadable and event.stat is not None:
+            del self._unreadable[event.version]
+            self._later(_Task(event.version, path, event.stat, None))
 
     def moved(self, event: Moved, path: bytes) -> Event | None:
         """Follow a file that was renamed before it could be digested."""

@@ -52,7 +52,11 @@ def check_recorder(workspace: Workspace) -> Iterator[Finding]:
     """Look whether it is recording, and how."""
     said = state(workspace)
     if said["state"] == "stopped":
-        yield Finding("recorder", "problem", "it is stopped: nothing is recorded", "`mlamd start`")
+        kept = bool(said.get("notes"))
+        found = (
+            "it is stopped; the mount keeps what is done" if kept else "it is stopped: nothing is recorded"
+        )
+        yield Finding("recorder", "problem", found, "`mlamd start`")
     elif said["state"] == "not answering":
         yield Finding(
             "recorder",
@@ -88,7 +92,8 @@ def check_mount(workspace: Workspace) -> Iterator[Finding]:
 
 def check_exact(workspace: Workspace) -> Iterator[Finding]:
     """Look whether it can be known who did what."""
-    del workspace
+    if state(workspace).get("mode") == "mount":
+        return  # it does not need that
     if sys.platform != "linux":
         yield Finding("exact capture", "note", f"not on {platform.system()}: who did what is inferred")
         return

@@ -31,6 +31,7 @@ SERVICE = Path("/run/mlamd/sensor.sock")
 _RETRY_S = 1.0
 _GREETING_S = 60.0
 _MOST_RETRIES = 5
+_PIECE = 200
 _QUICK_NS = 5_000_000_000
 """A sensor that lived no longer than this may have failed for a reason that lasts."""
 
@@ -82,6 +83,8 @@ class Feed:
         """The last frame that came, None before the first."""
         self.welcome: dict[str, Any] = {}
         self.failed = ""
+        self._told_ns = 0
+        """Until when it is known what was done."""
         self.ended = ""
         """Why the sensor has ended for good, "" if it has not."""
         self.down_ns = 0
@@ -209,7 +212,7 @@ class Feed:
             self._read()
             if self._stop.is_set():
                 return
-            down_ns = self._clock.now_ns()
+            down_ns = self._told_ns or self._clock.now_ns()
             if self.ended:
                 self.down_ns = down_ns
                 return
@@ -286,6 +289,8 @@ class Feed:
                 continue
             if isinstance(item, Numbered):
                 self._had = item.number
+                self._inbox.put(item)
+                continue
             if isinstance(item, Synced):
                 self._asked.discard(item.number)
                 if not self._asked:
@@ -294,6 +299,7 @@ class Feed:
                         self._burst.hurry()
                 self._on_sync(item.number)
             else:
+                self._told_ns = max(self._told_ns, item.at_ns)
                 self._inbox.put(item)
         while self._inbox.waiting > LIMIT // 2 and not self._stop.is_set():
             time.sleep(0.005)
@@ -309,12 +315,13 @@ class Feed:
 
     def known(self, contents: list[tuple[int, ...]]) -> None:
         """Tell a sensor that keeps contents of which the digests are known: it need not keep them."""
-        if contents:
-            self._say(["known", contents])
+        for start in range(0, len(contents), _PIECE):
+            self._say(["known", contents[start : start + _PIECE]])
 
     def stale(self, paths: list[bytes]) -> None:
         """Tell a mount which files were changed without passing it: the kernel must not remember them."""
-        self._say(["stale", paths])
+        for start in range(0, len(paths), _PIECE):
+            self._say(["stale", paths[start : start + _PIECE]])
 
     def _say(self, message: list[Any]) -> None:
         connection = self._connection

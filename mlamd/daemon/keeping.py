@@ -12,6 +12,7 @@ from mlamd.model.files import FileStat
 from mlamd.sensors.signals import Kept
 
 _AT_ONCE_BYTES = 1 << 18
+_MOST_WAITING = 400
 _CHANGED = "it was changed while it was read"
 
 
@@ -28,7 +29,10 @@ class Keeping:
     def take(self, descriptor: int, at_ns: int, path: bytes, stat: FileStat, why_not: str) -> None:
         """Take over a descriptor; -1 if the content could not be kept."""
         item = Kept(at_ns, path, stat, None, why_not)
-        if descriptor < 0:
+        if descriptor >= 0 and self._waiting.qsize() >= _MOST_WAITING:
+            os.close(descriptor)
+            self._tell(Kept(at_ns, path, stat, None, "too many files were lost at once to be digested"))
+        elif descriptor < 0:
             self._tell(item)
         elif stat.size_bytes <= _AT_ONCE_BYTES:
             self._tell(_digested(descriptor, item))

@@ -39,7 +39,7 @@ from mlamd.model.observations import Lost
 from mlamd.model.processes import ProcessFacts
 from mlamd.mount import courier
 from mlamd.mount.keeper import KEPT
-from mlamd.mount.witness import DEED
+from mlamd.mount.witness import CHANGED, DEED
 from mlamd.sensors import frames
 from mlamd.sensors.capture import Batch
 from mlamd.sensors.directories import SKIPPED, Directories
@@ -58,10 +58,12 @@ _REST_S = 0.002
 _MOST_PLACES = 100_000
 _DRIFT_NS = 1_000_000
 _MOST_IMAGES = 10_000
+_MOST_UNTOLD = 200_000
 _OFTEN = 16
 _PATIENCE_NS = 20_000_000
 _FSID_BYTES = 8
 _QUICK_S, _MOST_QUICK = 5.0, 3
+_CHANGED = "it was changed without passing the mount: nobody knows by whom"
 _BYPASSED = "{} began in the directory as it was before the mount: what it does there is not seen"
 _ENDED = "the mount has ended by itself: nothing is seen until it is made anew"
 _TAKEN = "it was unmounted from outside"
@@ -139,6 +141,7 @@ class MountSensor(Teller):
     _until_ns = 0
     """Until when everything that was done in the mount is in ``_rows``."""
     _lost = 0
+    _bypassing_ns = 0
     _last_asked = _answered = 0
     _stopping = False
     _mounted_s = 0.0
@@ -154,12 +157,12 @@ class MountSensor(Teller):
     def __init__(self, workspace: Workspace, options: frozenset[str]) -> None:
         self._place = os.fsencode(workspace.root)
         channel = server_of(workspace)
-        refused = refusal(workspace.root) if channel is None else ""
+        refused = refusal(workspace.root, options) if channel is None else ""
         if refused:
             raise UnavailableError(refused)
         super().__init__(ProcFs(), {})
-        self._options = options
-        self._backing, self._server_pid = _covered(workspace.root, channel)
+        self._backing, self._server_pid, standing = _covered(workspace.root, channel)
+        self._options = options if channel is None else frozenset(standing)
         self._store = os.open(workspace.store, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._store_inside = workspace.store.parent == workspace.root
         self._clock = _Clock()
@@ -225,7 +228,7 @@ class MountSensor(Teller):
         self._mounted_s = time.monotonic()
         self._device = ""
         try:
-            descriptor, self._server_pid = courier.greeted(ours, _ANSWER_S)
+            descriptor, self._server_pid, _ = courier.greeted(ours, _ANSWER_S)
             os.close(descriptor)
         except OSError as error:
             ours.close()
@@ -289,7 +292,7 @@ class MountSensor(Teller):
             self._ended = self._ended or ("" if self._stopping else _TAKEN)
             self._stopping = True
             return
-        down_ns = time.time_ns()
+        down_ns = self._clock.wall_ns(self._until_ns)  # until then everything was told
         log.warning("the mount of %s has ended (status %d); mounting anew", os.fsdecode(self._place), ended)
         quick = time.monotonic() - self._mounted_s < _QUICK_S and ended != -signal.SIGKILL
         self._quick = self._quick + 1 if quick else 0  # who is killed does not end by its own fault
@@ -337,8 +340,10 @@ class MountSensor(Teller):
         if seen is None:
             return None
         cwd = os.fsencode(seen.facts.cwd)
-        if (cwd + b"/").startswith(self._place + b"/") and self._is_covered(event.process, seen.place):
+        inside = (cwd + b"/").startswith(self._place + b"/") and not _is_ours(seen.facts.argv)
+        if inside and self._is_covered(event.process, seen.place):
             self._bypassing.append(f"{seen.facts.name} (pid {event.process})")
+            self._bypassing_ns = self._bypassing_ns or self._clock.wall_ns(event.monotonic_ns)
         return seen._replace(place=None)
 
     def _is_covered(self, process: int, place: bytes | None) -> bool:
@@ -363,7 +368,7 @@ class MountSensor(Teller):
             self._until_ns = max(self._until_ns, until_ns)
             self._lost += lost
             for row in rows:
-                if row[0] in {DEED, KEPT}:
+                if row[0] in {DEED, KEPT, CHANGED}:
                     self._rows.append(row)
                 elif row[3] is not None:
                     if len(self._images) > _MOST_IMAGES:
@@ -381,13 +386,16 @@ class MountSensor(Teller):
             if one.subscription is not None:
                 one.outbox.tell(item)
 
-    def _tell_lost(self, reason: str, detail: str) -> None:
+    def _tell_lost(self, reason: str, detail: str, from_ns: int = 0, scope: bytes = b"") -> None:
         now_ns = time.time_ns()
         for one in self.clients():
-            one.outbox.tell(Lost(now_ns, now_ns, b"", reason, detail))
+            one.outbox.tell(Lost(now_ns, from_ns or now_ns, scope, reason, detail))
 
     def _tell_all(self, until_ns: int, *, patient: bool = False) -> None:
         """Tell what was done and what processes did until then, in the order of the kernel's clock."""
+        nobody = not any(one.subscription is not None for one in self.clients())
+        if nobody and len(self._rows) + len(self._changes) < _MOST_UNTOLD:
+            return  # a recorder is about to come
         until_ns = self._clock.wall_ns(until_ns)
         at_ns = 0
         while self._rows:
@@ -396,6 +404,9 @@ class MountSensor(Teller):
             row = self._rows.popleft()
             at_ns = self._clock.wall_ns(row[1])
             self._tell_changes(at_ns)
+            if row[0] == CHANGED:
+                self._tell_lost("bypassed", _CHANGED, at_ns, self._place + b"/" + row[2])
+                continue
             if row[0] == KEPT:
                 _, _, descriptor, path, status, why_not = row
                 self._keeping.take(descriptor, at_ns, self._place + b"/" + path, FileStat(*status), why_not)
@@ -408,8 +419,10 @@ class MountSensor(Teller):
             self._tell_lost("overflow", f"{self._lost} deeds were too many for the sensor of the mount")
             self._lost = 0
         if self._bypassing:
-            self._tell_lost("bypassed", _BYPASSED.format(", ".join(self._bypassing)))
+            names = ", ".join(self._bypassing)
+            self._tell_lost("bypassed", _BYPASSED.format(names), self._bypassing_ns)
             self._bypassing.clear()
+            self._bypassing_ns = 0
         self._flush()
 
     def _tell_changes(self, until_ns: int, *, patient: bool = False) -> None:
@@ -459,7 +472,7 @@ class MountSensor(Teller):
 
     def _offer(self, client: Client) -> dict[str, Any]:
         offer: dict[str, Any] = {"backing": f"/proc/{os.getpid()}/fd/{self._backing}"}
-        offer["processes"] = list(self._own())
+        offer |= {"processes": list(self._own()), "options": sorted(self._options)}
         return offer | ({"epoch": client.outbox.epoch} if isinstance(client.outbox, Spool) else {})
 
     def _resumes(self, client: Client, hello: dict[str, Any]) -> bool:
@@ -624,15 +637,20 @@ class MountSensor(Teller):
             os.unlink(NAME, dir_fd=self._store)
 
 
-def _covered(root: Path, channel: socket.socket | None) -> tuple[int, int]:
+def _covered(root: Path, channel: socket.socket | None) -> tuple[int, int, list[str]]:
     """Return a descriptor of the directory that is, or will be, covered, and who answers (0: nobody)."""
     if channel is None:
-        return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), 0
+        return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), 0, []
     try:
         return courier.greeted(channel, _ANSWER_S)
     except OSError as error:
         channel.close()
         raise UnavailableError(f"the mount of {root} does not answer: {error}") from error
+
+
+def _is_ours(argv: tuple[str, ...]) -> bool:
+    """Say whether a program is one of our own commands, which do nothing to the files."""
+    return any(os.path.basename(word) == "mlamd" for word in argv[:4])
 
 
 def _fsid(descriptor: int) -> bytes:

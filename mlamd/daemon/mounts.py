@@ -58,20 +58,13 @@ def clean_above(place: Path) -> bool:
     return False
 
 
-def refusal(root: Path) -> str:
+def refusal(root: Path, options: frozenset[str] = frozenset()) -> str:
     """Say why a directory cannot be mounted over by this user, "" if it can."""
     if sys.platform != "linux":
         return "mount mode is a part of Linux: leave out --mode mount"
-    if not os.path.exists("/dev/fuse"):
-        return (
-            "there is no /dev/fuse: load the module (`modprobe fuse`), or let the container have the device"
-        )
-    if shutil.which("fusermount3") is None:
-        return "there is no fusermount3: install the package fuse3"
-    try:
-        import pyfuse3  # noqa: F401, PLC0415  (Linux only)
-    except ImportError as error:
-        return f"pyfuse3 cannot be loaded ({error}): `pip install pyfuse3`, which needs libfuse3"
+    why = _lacking(options)
+    if why:
+        return why
     clean(os.fsencode(root))
     kind = mount_at(os.fsencode(root))
     if kind:
@@ -82,6 +75,34 @@ def refusal(root: Path) -> str:
     if not status.st_mode & stat.S_IWUSR and os.geteuid():
         return f"{root} cannot be written by its owner: `chmod u+w {root}`"
     return ""
+
+
+def _lacking(options: frozenset[str]) -> str:
+    """Say what the machine lacks, or does not allow this user."""
+    if not os.path.exists("/dev/fuse"):
+        return (
+            "there is no /dev/fuse: load the module (`modprobe fuse`), or let the container have the device"
+        )
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        return "this user may not open /dev/fuse: ask for the right to read and write it (mode 666 is usual)"
+    if "allow_other" in options and os.geteuid() and not _others_are_allowed():
+        return "--allow-other needs a line `user_allow_other` in /etc/fuse.conf"
+    if shutil.which("fusermount3") is None:
+        return "there is no fusermount3: install the package fuse3"
+    try:
+        import pyfuse3  # noqa: F401, PLC0415  (Linux only)
+    except ImportError as error:
+        return f"pyfuse3 cannot be loaded ({error}): `pip install pyfuse3`, which needs libfuse3"
+    return ""
+
+
+def _others_are_allowed() -> bool:
+    """Say whether users may let others in. Source: mount.fuse3(8)."""
+    try:
+        lines = Path("/etc/fuse.conf").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.strip() == "user_allow_other" for line in lines)
 
 
 @contextmanager

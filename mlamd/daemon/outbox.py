@@ -33,6 +33,8 @@ class Outbox:
         self._waiting_bytes = 0
         self._dropped = 0
         self._dropped_ns = 0
+        self.lost = False
+        """True if something was lost: who is there may not be known any more."""
         self._news = threading.Condition()
         self._ended = False
         self._thread: threading.Thread | None = None
@@ -53,10 +55,13 @@ class Outbox:
             return
         if self._dropped:
             self._tell_loss()
-        if self._waiting_bytes > self._most:
+        if self._is_full():
             self._dropped, self._dropped_ns = 1, getattr(item, "from_ns", item.at_ns)
             return
         self._append(self._packer.pack(frames.row_of(item)))
+
+    def _is_full(self) -> bool:
+        return self._waiting_bytes > self._most
 
     def _has_room(self) -> bool:
         return self._waiting_bytes < self._most // 2
@@ -66,6 +71,7 @@ class Outbox:
         detail = f"{self._dropped} observations were too many for the sensor while the recorder did not read"
         lost = Lost(now_ns, self._dropped_ns, b"", "sensor-full", detail)
         self._dropped = 0
+        self.lost = True
         self._append(self._packer.pack(frames.row_of(lost)))
 
     def _append(self, row: bytes) -> None:

@@ -11,6 +11,7 @@ import uuid
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import trio
 
@@ -33,6 +34,7 @@ from mlamd.host.clock import Clock, SystemClock
 from mlamd.host.files import LocalFiles, identities, identity, modified_ns
 from mlamd.host.memory import give_back_memory
 from mlamd.host.mounts import is_network, mount_at
+from mlamd.host.occupants import mapped_for_writing
 from mlamd.host.usage import usage_host
 from mlamd.model import events
 from mlamd.model import observations as seen
@@ -41,7 +43,7 @@ from mlamd.sensors.own import OwnReads
 from mlamd.sensors.sampling import Sampler
 from mlamd.sensors.signals import Act, Deed, Kept, Signal
 from mlamd.settings import load
-from mlamd.workspace import Workspace
+from mlamd.workspace import NAME, Workspace
 
 log = logging.getLogger("mlamd")
 
@@ -107,6 +109,8 @@ class Recorder:
         )
         self.sources: Sources
         self.notes: list[str] = []
+        """What a user should know about these sensors, as it was at the start."""
+        self._whys: list[str] = []
         self.started_ns = self._clock.now_ns()
         self.session = uuid.uuid4().hex
         self.mode = "watch" if mount is None else "mount"
@@ -154,6 +158,8 @@ class Recorder:
             if not resumed:
                 await trio.to_thread.run_sync(self._rescan.look, since_ns)
             await self._drain(commit=True)
+            if since_ns and not resumed:
+                self._digest_rest()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.digester.run)
                 nursery.start_soon(self._alive)
@@ -182,7 +188,8 @@ class Recorder:
         )
         around.source = self.writer.source
         self.sources, why = choose(self._wanted_sensor, around, self.inbox, self._mount)
-        self.notes = [*([why] if why else []), *self.sources.notes()]
+        self._whys = [why] if why else []
+        self.notes = [*self._whys, *self.sources.notes()]
         self.writer.on_noted = self.sources.stored
         if self.sources.exact:
             self.attributor.names_processes()
@@ -225,7 +232,13 @@ class Recorder:
         async with self._draining:
             await self._look_again(since_ns)
         await self._drain(commit=True)
+        self._digest_rest()
         done.set()
+
+    def _digest_rest(self) -> None:
+        """Digest what the last recorder did not come to."""
+        for version, path, stat in self._memory.undigested():
+            self.digester.resume(version, self.attributor.places.absolute(path), stat)
 
     def stop(self, *, complete: bool = True) -> None:
         """Ask the recorder to take in what it has seen, store it and end.
@@ -483,6 +496,8 @@ class Recorder:
                 if extra is not None:
                     ready.append(extra)
                 continue
+            if type(event) is events.Touched:
+                self.digester.touched(event, self.attributor.path_of(event.path))
             ready.append(event)
         self.writer.add(ready)
 
@@ -495,7 +510,7 @@ class Recorder:
     async def _watch_covered(self) -> None:
         """Look, again and again, for what was changed below the mount without passing it."""
         try:
-            watch = Bypass(self._root, self._files, self._skip)
+            watch = Bypass(self._root, self._files, os.path.join(self._root, os.fsencode(NAME)))
         except OSError as error:
             self._lost(b"", "unwatchable", f"what bypasses the mount is not noticed: {error}")
             return
@@ -522,6 +537,7 @@ class Recorder:
     async def _look_below(self, watch: Bypass) -> bool:
         """Hold what stands in changed directories against what is known; say if some are left for later."""
         sights = await trio.to_thread.run_sync(watch.look)
+        mapped = cache(lambda: mapped_for_writing(self._root))
         # What was done through the mount before that look is known after this.
         await self.sources.barrier()
         await self._drain(commit=False)
@@ -532,10 +548,11 @@ class Recorder:
                 known = self.attributor.standing(path)
                 if known is None or not watch.is_foreign(path, sight, known[0]):
                     continue
-                if known[1]:
+                if known[1] or path in mapped():
                     later.add(sight.directory)
                 elif self._files.stat(path) == sight.files.get(path):
                     changed.append(path)
+            self.sources.stale(watch.recent(sight))
             if changed:
                 self._changed_below(sight, changed, watch.since_ns)
         watch.again(later)
@@ -543,15 +560,16 @@ class Recorder:
 
     def _changed_below(self, sight: Sight, changed: list[bytes], since_ns: int) -> None:
         now_ns = self._clock.now_ns()
+        from_ns = now_ns
         for path in changed:
             stat = sight.files.get(path)
             if stat is None:
                 self.attributor.observe(seen.FileMissing(now_ns, path))
             else:
+                from_ns = min(from_ns, max(stat.mtime_ns, since_ns))
                 self.attributor.observe(seen.FileFound(now_ns, path, stat, since_ns, live=False))
         detail = f"{len(changed)} files were changed without passing the mount: nobody knows by whom"
-        self._lost(sight.directory, "bypassed", detail)
-        self.sources.stale(changed)
+        self.attributor.observe(seen.Lost(now_ns, from_ns, sight.directory, "bypassed", detail))
 
     def _lost(self, scope: bytes, reason: str, detail: str) -> None:
         now_ns = self._clock.now_ns()
@@ -580,7 +598,7 @@ class Recorder:
             "mode": self.mode,
             "sensors": list(self.sources.names()),
             "how": self.sources.how(),
-            "notes": self.notes,
+            "notes": [*self._whys, *self.sources.notes()],
             "since_ns": self.started_ns,
             "pid": os.getpid(),
             "events": self.writer.stored,

@@ -22,6 +22,7 @@ from mlamd.daemon.inbox import Inbox, Item
 from mlamd.errors import UnavailableError
 from mlamd.host.clock import Clock
 from mlamd.host.files import LocalFiles
+from mlamd.host.occupants import Occupant
 from mlamd.host.processes import process_host
 from mlamd.model import observations as seen
 from mlamd.model.processes import HeldFile, ProcessKey
@@ -469,7 +470,7 @@ class Mounted(Exact):
     def __init__(self, around: Surroundings, inbox: Inbox, options: frozenset[str]) -> None:
         self._workspace = Workspace(Path(os.fsdecode(around.roots[0])), around.sync_directory.parent)
         self._options = options
-        self._bypassing: list[str] = []
+        self._bypassing: list[Occupant] = []
         super().__init__(around, inbox, None, self._dial)
         self.feed.go_on_from(around.source)
 
@@ -483,7 +484,7 @@ class Mounted(Exact):
                 return connection.dup()
         if not is_mounted(self._workspace):
             ours = frozenset({os.getpid(), os.getppid()})
-            self._bypassing = [str(one) for one in occupants(self._around.roots[0], ours)]
+            self._bypassing = occupants(self._around.roots[0], ours)
         begin(self._workspace, self._options)
         with talk(self._workspace) as connection:
             if connection is None:
@@ -493,6 +494,14 @@ class Mounted(Exact):
     def connect(self) -> None:
         """See ``Exact``. The files are looked at past the mount: nobody has to answer for that."""
         super().connect()
+        standing = frozenset(self.feed.welcome["options"])
+        if self._options and standing != self._options:
+            self.feed.stop()
+            root = os.fsdecode(self._around.roots[0])
+            raise UnavailableError(
+                f"{root} is mounted already, with other options ({', '.join(sorted(standing)) or 'none'}): "
+                "`mlamd stop` first"
+            )
         # By a descriptor of our own, as the sensor may end.
         self._backing = os.open(self.feed.welcome["backing"], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._around.files.reach_through(self._around.roots[0], b"/proc/self/fd/%d" % self._backing)
@@ -508,9 +517,15 @@ class Mounted(Exact):
 
     def notes(self) -> list[str]:
         """See ``Sources``."""
+        from mlamd.host.occupants import occupants  # noqa: PLC0415  (Linux only)
+
         notes = super().notes()
+        there: set[int] = set()
         if self._bypassing:
-            names = ", ".join(self._bypassing)
+            device = os.fstat(self._backing).st_dev
+            there = {one.pid for one in occupants(self._around.roots[0], frozenset({os.getpid()}), device)}
+        names = ", ".join(str(one) for one in self._bypassing if one.pid in there)
+        if names:
             notes.append(
                 f"in the directory since before it was mounted: {names}; what they and their children do "
                 "there is not seen until they enter it anew (`cd .` in a shell)"

@@ -19,6 +19,7 @@ from mlamd.sensors.standing import Standing
 
 _MEMORY_BYTES = 8 << 20
 _SEGMENT_BYTES = 64 << 20
+_PIECE = 500
 
 
 class _Segment:
@@ -73,6 +74,7 @@ class Spool(Outbox):
         self._unsent: deque[_Frame] = deque()
         self._segment: _Segment | None = None
         self._memory_bytes = 0
+        self._full = False
         self._turn = 0
         """Counts the connections: the thread of an earlier one ends."""
 
@@ -90,6 +92,12 @@ class Spool(Outbox):
             self._waiting_bytes += frame.size
             self._news.notify_all()
 
+    def _has_room(self) -> bool:
+        return not self._full and super()._has_room()
+
+    def _is_full(self) -> bool:
+        return self._full or super()._is_full()
+
     def _placed(self, number: int, data: bytes) -> _Frame:
         if self._memory_bytes + len(data) <= _MEMORY_BYTES:
             self._memory_bytes += len(data)
@@ -99,8 +107,8 @@ class Spool(Outbox):
                 self._segment = _Segment(self._directory)
             offset = self._segment.write(data)
         except OSError:
-            # No room on the disk: this one stays in memory, and the next ones count as too many.
-            self._most = min(self._most, self._waiting_bytes)
+            # No room on the disk: this one stays in memory, and the next ones count as too many for now.
+            self._full = True
             self._memory_bytes += len(data)
             return _Frame(number, len(data), data)
         return _Frame(number, len(data), b"", self._segment, offset)
@@ -129,6 +137,7 @@ class Spool(Outbox):
                 if frame.segment is self._segment:
                     self._segment = None
         self._stored = max(self._stored, number)
+        self._full = self._full and self._waiting_bytes > _MEMORY_BYTES
 
     def _oldest(self, number: int) -> _Frame | None:
         """Take out the oldest frame up to a number."""
@@ -159,8 +168,9 @@ class Spool(Outbox):
             kept = [frame for frame in (*self._sent, *self._unsent) if frame.number]
             self._sent = deque(frame for frame in kept if after is not None and frame.number <= after)
             begin = [_Frame(0, 0, frame) for frame in first]
-            if after is None:
-                begin.append(_Frame(0, 0, frames.frame(self._standing.rows())))
+            rows = self._standing.rows() if after is None else []
+            pieces = [rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE)]
+            begin += [_Frame(0, 0, frames.frame(piece)) for piece in pieces]
             self._unsent = deque(begin + kept[len(self._sent) :])
             self._ended = False
             self._begin()
@@ -175,7 +185,11 @@ class Spool(Outbox):
                 if turn != self._turn or self._ended:
                     return
                 frame = self._unsent[0]
-                data = frame.read()
+                try:
+                    data = frame.read()
+                except OSError:  # the disk fails: the recorder comes again, or not
+                    connection.close()
+                    return
             try:
                 connection.sendall(data)
             except OSError:

@@ -263,6 +263,9 @@ class Teller(ABC):
             client.unread += subscription.unread
             subscription.unread = 0
             self._tell_unread(client, batch.at_ns)
+            if client.outbox.lost:
+                client.outbox.lost = False
+                subscription.survey_again(time.time_ns(), self._table.held)
 
     def _tell_unread(self, client: Client, now_ns: int) -> None:
         """Tell once a second at most how many programs could not be looked at in time."""

@@ -8,6 +8,8 @@ import ctypes
 import errno
 import os
 import stat
+import struct
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -27,7 +29,13 @@ _MOST_PATH = 4096 - 40
 """``PATH_MAX``, less the prefix that ``_way`` puts before it."""
 _LITTLE = 1 << 30
 """So few bytes are nearly a full disk: more than a program usually writes into one file."""
-_FAR = 4
+_FAR = 8
+_TO_HOLD = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPENAT2 = 437
+_HOW = struct.Struct("=QQQ")
+"""``struct open_how`` (include/uapi/linux/openat2.h): flags, mode, resolve."""
+_NO_MAGIC, _NO_SYMLINKS, _BENEATH = 0x02, 0x04, 0x08
+_YOUNG_S = 0.5
 """No request is about more paths than this."""
 
 
@@ -85,15 +93,20 @@ class Changes(NamedTuple):
 class Backing:
     """The files below ``descriptor``, a directory that was opened before anything was mounted over it.
 
-    ``store_link`` is what ``.mlamd`` points to for those who come through the mount. For one thread.
+    ``store_link`` is what ``.mlamd`` points to for those who come through the mount. It is not listed: who
+    copies or commits all files would take the link along. ``strict`` is for a mount that several users may
+    enter: who can also reach the covered directory must not lead us out of it by symbolic links. For one
+    thread.
     """
 
-    def __init__(self, descriptor: int, store_link: bytes = b"") -> None:
+    def __init__(self, descriptor: int, store_link: bytes | None = None, *, strict: bool = False) -> None:
         self.descriptor = descriptor
         status = os.stat(descriptor)
         self.nodes = Nodes(status.st_dev, (status.st_dev, status.st_ino))
         self._place = b"/proc/self/fd/%d/" % descriptor
-        self._store_link = store_link
+        self._guards = store_link is not None
+        self._store_link = store_link or b""
+        self._strict = strict
         self._us = os.geteuid()
         self._handles: dict[int, Handle] = {}
         self._listings: dict[int, tuple[Node, list[bytes]]] = {}
@@ -103,6 +116,8 @@ class Backing:
         self._c = ctypes.CDLL(None, use_errno=True)
         self.before_loss: Callable[[Node], None] = lambda _: None
         """Called with a file that is about to lose its last name."""
+        self.was_changed: Callable[[Node], None] = lambda _: None
+        """Called with a file that was changed behind our back."""
 
     # --- finding -----------------------------------------------------------------------------
 
@@ -115,19 +130,33 @@ class Backing:
 
     def _reached(self, path: bytes) -> bytes:
         """Return a path that is short enough for a call: a process can go deeper by steps, we cannot."""
-        if len(path) < _MOST_PATH:
+        if len(path) < _MOST_PATH and not self._strict:
             return path
         above = self.descriptor
-        while len(path) >= _MOST_PATH:
+        while len(path) >= _MOST_PATH or (self._strict and b"/" in path):
             cut = path.rindex(b"/", 0, _MOST_PATH)
-            below = os.open(path[:cut], os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+            below = self._directory(path[:cut], above)
             if above != self.descriptor:
                 os.close(above)
             above, path = below, path[cut + 1 :]
+        if above == self.descriptor:
+            return path
         self._far.append(above)
         if len(self._far) > _FAR:
             os.close(self._far.popleft())
         return b"/proc/self/fd/%d/%b" % (above, path)
+
+    def _directory(self, path: bytes, above: int) -> int:
+        """Open a directory to go on from there; if we are strict, not through symbolic links (openat2(2))."""
+        flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+        if not self._strict:
+            return os.open(path, flags, dir_fd=above)
+        how = _HOW.pack(flags, 0, _BENEATH | _NO_SYMLINKS | _NO_MAGIC)
+        descriptor: int = self._c.syscall(_OPENAT2, above, path, how, len(how))
+        if descriptor < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        return descriptor
 
     def _child(self, parent: Node, name: bytes) -> bytes:
         path = self.child(parent.number, name)
@@ -137,7 +166,7 @@ class Backing:
 
     def _new_child(self, parent: Node, name: bytes) -> bytes:
         """Return the path of a name that is to be changed."""
-        if name == STORE and parent is self.nodes.root and self._store_link:
+        if name == STORE and parent is self.nodes.root and self._guards:
             raise OSError(errno.EBUSY, "the store of a workspace that is recorded")
         return self._child(parent, name)
 
@@ -158,12 +187,25 @@ class Backing:
         return _but(status, {0: stat.S_IFLNK | 0o777, 6: len(self._store_link)})
 
     def _made(
-        self, parent: Node, name: bytes, path: bytes, caller: Caller, descriptor: int = -1
+        self,
+        parent: Node,
+        name: bytes,
+        path: bytes,
+        caller: Caller,
+        descriptor: int = -1,
+        *,
+        new: bool = True,
     ) -> tuple[Node, stat_result]:
-        """Return what was just made, as its maker's; ``descriptor`` is what is open of it."""
+        """Return what was just made, as its maker's; ``descriptor`` is what is open of it.
+
+        What was removed behind our back may have had the same inode: what is ``new`` is never that.
+        """
         status = self._stat(path) if descriptor < 0 else os.fstat(descriptor)
         if self._us == 0 and (caller.uid != status.st_uid or caller.gid != status.st_gid):
             status = self._given(path, status, parent, caller)
+        before = self.nodes.of(status) if new else None
+        if before is not None:
+            self.nodes.renew(before)
         node = self.nodes.found(parent, name, status)
         node.lookups += 1
         return node, status
@@ -209,7 +251,10 @@ class Backing:
         path = self.nodes.path(node)
         if path is None:
             return b"/proc/self/fd/%d" % self._last(node)
-        return self._place + path if len(path) < _MOST_PATH else self._reached(path)
+        if len(path) < _MOST_PATH and not self._strict:
+            return self._place + path
+        reached = self._reached(path)
+        return reached if reached.startswith(b"/") else self._place + reached
 
     def _short_way(self, node: Node) -> tuple[int | bytes, int | None]:
         """Return what is open of a node, or a path to it, and what that begins at; None where it is followed.
@@ -221,7 +266,27 @@ class Backing:
         path = self.nodes.path(node)
         if path is None:
             return self._way(node), None
+        if self._strict:
+            return self._held(node, path), None
         return self._reached(path), self.descriptor
+
+    def _way_to_cut(self, node: Node, way: int | bytes, base: int | None) -> bytes:
+        """Return an absolute path for truncate(2), which takes no descriptor for reading only."""
+        if isinstance(way, int):
+            return b"/proc/self/fd/%d" % way
+        return way if base is None else self._way(node)
+
+    def _held(self, node: Node, path: bytes) -> bytes:
+        """Return a path that leads to the very file that a node stands for, by a descriptor of it."""
+        descriptor = os.open(self._reached(path), _TO_HOLD, dir_fd=self.descriptor)
+        self._far.append(descriptor)
+        self._is_it(node, os.fstat(descriptor))
+        return b"/proc/self/fd/%d" % descriptor
+
+    def _is_it(self, node: Node, status: stat_result) -> None:
+        """Raise ``ESTALE`` if what stands at a path is not what the kernel means: it will look again."""
+        if (status.st_dev, status.st_ino) != node.identity:
+            raise OSError(errno.ESTALE, "another file stands there")
 
     def _leads(self, node: Node) -> bool:
         """Say whether ``_way`` is a link to the node: through a descriptor."""
@@ -235,11 +300,12 @@ class Backing:
         if changes.size is not None:
             held = None if handle is None else self._handles.get(handle)
             if held is None:
-                os.truncate(self._way(node), changes.size)
+                os.truncate(self._way_to_cut(node, way, base), changes.size)
             else:
                 os.ftruncate(held.descriptor, changes.size)
                 held.changed = True
             self._changes(handle or 0, node)
+            node.size = changes.size
         if (
             changes.uid is not None
             or changes.gid is not None
@@ -396,6 +462,7 @@ class Backing:
         self._next += 1
         self._handles[self._next] = Handle(node, descriptor, flags)
         node.descriptors.append(descriptor)
+        node.writers += flags & os.O_ACCMODE != os.O_RDONLY
         return self._next
 
     def open(self, number: int, flags: int) -> int:
@@ -407,12 +474,43 @@ class Backing:
             path, ours = self._way(node), ours & ~os.O_NOFOLLOW
         else:
             path = self._reached(path)
-        handle = self._opened(node, path, ours, wanted=flags)
+        cuts = ours & os.O_TRUNC
+        handle = self._opened(node, path, ours & ~os.O_TRUNC if self._strict else ours, wanted=flags)
+        try:
+            self._check(self._handles[handle], cuts=bool(cuts))
+            if cuts and self._strict:
+                os.ftruncate(self._handles[handle].descriptor, 0)
+        except OSError:
+            self.release(handle)
+            raise
         self._handles[handle].direct = self._is_direct(flags)
         if flags & os.O_TRUNC:
             self._handles[handle].emptied = True
             self._changes(handle, node)
+            node.size = 0
         return handle
+
+    def _check(self, handle: Handle, *, cuts: bool) -> None:
+        """Raise ``ESTALE`` if the file is not the one that the kernel knows, or not as it knows it.
+
+        It then looks the file up anew, once (open(2) does so by itself), and is told of a new one: with what
+        it remembers of the old one it would read the old content, up to the old size. That is only asked of
+        it some time after it was told; who changes a file all the time could else not be read at all.
+        """
+        node = handle.node
+        status = os.fstat(handle.descriptor)
+        self._is_it(node, status)
+        others = node.writers - (handle.flags & os.O_ACCMODE != os.O_RDONLY)
+        if others or cuts or not stat.S_ISREG(status.st_mode):
+            return
+        if (status.st_size, status.st_mtime_ns) == (node.size, node.mtime_ns):
+            return
+        if time.monotonic() - node.told_s < _YOUNG_S:
+            return
+        if node.mtime_ns >= 0:  # else the kernel does not know what was written through the mount itself
+            self.was_changed(node)
+        self.nodes.renew(node)
+        raise OSError(errno.ESTALE, "it was changed behind our back")
 
     def create(
         self, number: int, name: bytes, mode: int, flags: int, caller: Caller
@@ -432,7 +530,7 @@ class Backing:
             descriptor = os.open(path, ours, stat.S_IMODE(mode), dir_fd=self.descriptor)
             new = False
         try:
-            node, status = self._made(parent, name, path, caller, descriptor)
+            node, status = self._made(parent, name, path, caller, descriptor, new=new)
         except BaseException:
             os.close(descriptor)
             raise
@@ -503,6 +601,10 @@ class Backing:
         """Return the node of an open file."""
         return self._handles[handle].node
 
+    def is_stale(self, node: Node, status: stat_result) -> bool:
+        """Say whether the kernel knows a file otherwise than it is, and nobody is changing it here."""
+        return not node.writers and (status.st_size, status.st_mtime_ns) != (node.size, node.mtime_ns)
+
     def settle(self, handle: int) -> stat_result | None:
         """Give a file that was changed the time of modification that the kernel shows of it.
 
@@ -517,6 +619,7 @@ class Backing:
             return None
         node.settled = True
         status = os.fstat(held.descriptor)
+        node.size = status.st_size
         if held.direct:
             node.mtime_ns = status.st_mtime_ns
         if status.st_mtime_ns == node.mtime_ns:
@@ -535,6 +638,7 @@ class Backing:
         held = self._handles.pop(handle)
         node = held.node
         node.descriptors.remove(held.descriptor)
+        node.writers -= held.flags & os.O_ACCMODE != os.O_RDONLY
         os.close(held.descriptor)
         if node.lookups <= 0 and not node.descriptors:
             self.nodes.drop(node)
@@ -558,6 +662,8 @@ class Backing:
         parent, names = self._listings[handle]
         if not start:
             names[:] = [b".", b"..", *map(os.fsencode, os.listdir(self._handles[handle].descriptor))]
+            if parent is self.nodes.root and self._store_link and STORE in names:
+                names.remove(STORE)
         for position in range(start, len(names)):
             name = names[position]
             try:

@@ -8,8 +8,8 @@ bytes each, to have everything told at once, and maps: contents whose digests ar
 """
 
 import array
-import errno
 import os
+import select
 import socket
 import struct
 import time
@@ -28,6 +28,7 @@ MOST_BYTES = 1 << 17
 _MANY = 256
 _MOST_ROWS = 200_000
 _FEW = 16
+_HEARD_S = 2.0
 _RETRY_MS = 5
 _MOST_DESCRIPTORS = 100
 """In one message; the kernel takes 253 (unix(7))."""
@@ -58,9 +59,13 @@ class Courier:
         self._keeper = keeper
         self._on_stale = on_stale
         self._packer = codec.packer()
+        self.options: frozenset[str] = frozenset()
+        """What the mount was made with: whoever comes is told."""
         self._heard = 0
         self._asked = False
         self._stuck = b""
+        self._count = 0
+        """How many rows the message has that is under way, or stuck."""
         self._with: list[Row] = []
         """The rows of the message that is under way, or stuck, whose descriptors go with it."""
         self._lost = 0
@@ -80,8 +85,10 @@ class Courier:
         channel.setblocking(False)
         self._channel = channel
         self._heard, self._asked = 0, False
+        if self._stuck:  # it answers what another one had asked
+            self._lose()
         with suppress(OSError):
-            socket.send_fds(channel, [codec.pack([os.getpid()])], [self._directory])
+            socket.send_fds(channel, [codec.pack([os.getpid(), sorted(self.options)])], [self._directory])
         return channel.fileno()
 
     def close(self) -> None:
@@ -149,12 +156,21 @@ class Courier:
                 size += _size(row)
                 if len(self._with) >= _MOST_DESCRIPTORS:
                     break
+            self._count = len(some)
             until_ns = now_ns if not self._rows else 0
             message = self._packer.pack([self._heard, until_ns, self._lost, some])
             self._lost = 0
             self._asked = self._asked and bool(self._rows)
             if not self._put(message):
                 return
+
+    def _lose(self) -> None:
+        """Give up the message that is stuck."""
+        self._lost += self._count
+        self._stuck = b""
+        for row in self._with:
+            self._keeper.close(row)
+        self._with.clear()
 
     def fail(self, why: str) -> None:
         """Say why there is no mount."""
@@ -172,8 +188,8 @@ class Courier:
         except BlockingIOError:
             self._stuck = message
             return False
-        except OSError as error:
-            self._lost += error.errno == errno.EMSGSIZE
+        except OSError:
+            self._lost += self._count
         self._stuck = b""
         for row in self._with:
             self._keeper.close(row)
@@ -201,10 +217,10 @@ def messages(channel: socket.socket) -> list[list[object]] | None:
             return found or None
         message = codec.unpack(data)
         descriptors = _descriptors(beside)
-        if descriptors:
-            for row in message[3]:
-                if row[0] == KEPT and row[2] != -1:
-                    row[2] = descriptors.pop(0)
+        for row in message[3] if len(message) > 3 else ():
+            if row[0] == KEPT and row[2] != -1:
+                # Fewer come than were sent where this process may have no more.
+                row[2] = descriptors.pop(0) if descriptors else -1
         found.append(message)
 
 
@@ -229,13 +245,14 @@ def tell_known(channel: socket.socket, contents: list[list[int]]) -> None:
 
 
 def tell_stale(channel: socket.socket, paths: list[bytes]) -> None:
-    """Say which files, relative to the root, were changed without passing the mount; raises as above."""
+    """Say which files, relative to the root, were changed without passing the mount; waits to be heard."""
     for start in range(0, len(paths), _FEW):
-        channel.send(codec.pack({"stale": paths[start : start + _FEW]}), socket.MSG_DONTWAIT)
+        if select.select([], [channel], [], _HEARD_S)[1]:
+            channel.send(codec.pack({"stale": paths[start : start + _FEW]}), socket.MSG_DONTWAIT)
 
 
-def greeted(channel: socket.socket, timeout_s: float) -> tuple[int, int]:
-    """Return with what who answers the kernel greets: a descriptor of the covered directory, and its pid.
+def greeted(channel: socket.socket, timeout_s: float) -> tuple[int, int, list[str]]:
+    """Return with what who answers the kernel greets: the covered directory, its pid, and its options.
 
     Raises ``OSError`` if that one does not.
     """
@@ -245,4 +262,5 @@ def greeted(channel: socket.socket, timeout_s: float) -> tuple[int, int]:
     descriptors = _descriptors(beside)
     if not data or not descriptors:
         raise ConnectionError("nobody answers for the mount")
-    return descriptors[0], int(codec.unpack(data)[0])
+    pid, options = codec.unpack(data)
+    return descriptors[0], pid, options

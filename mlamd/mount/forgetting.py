@@ -11,7 +11,8 @@ from contextlib import suppress
 
 import pyfuse3
 
-from mlamd.mount.backing import Backing
+from mlamd.mount.backing import STORE, Backing
+from mlamd.mount.nodes import Node
 
 
 class Forgetting:
@@ -23,27 +24,33 @@ class Forgetting:
         self._thread: threading.Thread | None = None
 
     def forget(self, paths: list[bytes]) -> None:
-        """Forget files, by their paths relative to the root."""
+        """Forget what is not as the kernel was told; paths are relative to the root, of any kind of file."""
         for path in paths:
             above, name = os.path.split(path)
-            parent = self._known(above or b".")
-            if parent:
-                self._waiting.put((parent, name))
-            inode = self._known(path)
-            if inode:
-                self._waiting.put((inode, b""))
+            parent = self._node(above or b".")[0]
+            node, status = self._node(path)
+            if parent is None or name == STORE:
+                continue
+            if node is not None and node.writers:
+                continue  # it is changed through the mount
+            known = node is not None and (node.parent is parent and node.name == name)
+            if node is not None and status is not None and self._backing.is_stale(node, status):
+                node.uncapable = False
+                self._backing.nodes.renew(node)
+                self._waiting.put((node.number, b""))
+            elif known:
+                continue
+            self._waiting.put((parent.number, name))
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="forgetting", daemon=True)
             self._thread.start()
 
-    def _known(self, path: bytes) -> int:
+    def _node(self, path: bytes) -> tuple[Node | None, os.stat_result | None]:
+        """Return what the kernel knows a file as, and how it is."""
         with suppress(OSError):
             status = os.stat(path, dir_fd=self._backing.descriptor, follow_symlinks=False)
-            node = self._backing.nodes.of(status)
-            if node is not None:
-                node.uncapable = False
-                return node.number
-        return 0
+            return self._backing.nodes.of(status), status
+        return None, None
 
     def _run(self) -> None:
         while True:

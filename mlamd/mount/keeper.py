@@ -20,6 +20,7 @@ KEPT = 2
 
 MOST_COPIED_BYTES = 16 << 20
 _MOST_OPEN = 256
+_ROOM_BYTES = 1 << 30
 _FICLONE = 0x40049409
 """``_IOW(0x94, 9, int)`` (include/uapi/linux/fs.h)."""
 _BLOCK_BYTES = 1 << 20
@@ -76,6 +77,8 @@ class Keeper:
     ) -> tuple[int, Node, os.stat_result, str]:
         if self.open >= _MOST_OPEN:
             return -1, node, status, "too many files were changed at once"
+        if not self._has_room(node):
+            return -1, node, status, "the disk is nearly full"
         copy = -1
         try:
             flags = os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC
@@ -96,13 +99,18 @@ class Keeper:
         if node.unkept is None:
             return
         node.unkept = None
-        if self.open >= _MOST_OPEN:
+        if self.open >= _MOST_OPEN or not self._has_room(node):
             return
         try:
             descriptor = self._backing.open_to_read(node)
         except OSError:
             return
         self._tell(descriptor, node, os.fstat(descriptor), "")
+
+    def _has_room(self, node: Node) -> bool:
+        """Say whether the disk can do without the room that a content takes until it is digested."""
+        found = os.fstatvfs(self._backing.descriptor)
+        return found.f_bavail * found.f_frsize > _ROOM_BYTES + node.size
 
     def _tell(self, descriptor: int, node: Node, status: os.stat_result, why: str) -> None:
         path = self._backing.nodes.path(node)

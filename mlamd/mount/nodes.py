@@ -6,6 +6,7 @@ path is kept as parent and name, so that a renamed directory costs nothing for w
 
 import os
 import stat
+import time
 from os import stat_result
 
 ROOT = 1
@@ -33,8 +34,11 @@ class Node:
         "others",
         "parent",
         "settled",
+        "size",
+        "told_s",
         "uncapable",
         "unkept",
+        "writers",
     )
 
     def __init__(
@@ -56,6 +60,11 @@ class Node:
         self.others: dict[tuple[int, bytes], Node] | None = None
         """Further names of a file with several: by number of the directory and name, the directory."""
         self.lookups = 0
+        self.size = 0
+        """Its size, as far as the kernel knows."""
+        self.told_s = time.monotonic()
+        self.writers = 0
+        """How many handles are open for writing: meanwhile the kernel knows more than we do."""
         self.mtime_ns = 0
         """When it was modified last, as far as the kernel has been told or has told us."""
         self.descriptors: list[int] = []
@@ -142,7 +151,7 @@ class Nodes:
         self._generations += 1
         directory = stat.S_ISDIR(status.st_mode)
         node = Node(number, self._generations, identity, parent, name, directory=directory)
-        node.mtime_ns = status.st_mtime_ns
+        node.mtime_ns, node.size = status.st_mtime_ns, status.st_size
         self._by_number[number] = self._by_identity[identity] = node
         return node
 
@@ -155,6 +164,11 @@ class Nodes:
     def of(self, status: stat_result) -> Node | None:
         """Return the node of a file, if the kernel knows it."""
         return self._by_identity.get((status.st_dev, status.st_ino))
+
+    def renew(self, node: Node) -> None:
+        """Let the file be another one for the kernel when it is looked up next: what it knows is not true."""
+        if self._by_identity.get(node.identity) is node:
+            del self._by_identity[node.identity]
 
     def with_identity(self, device: int, inode: int) -> Node | None:
         """Return the node of a file by its device and inode, if the kernel knows it."""

@@ -228,7 +228,10 @@ class Operations(pyfuse3.Operations):
         if handle.direct and self._forget is not None:
             # The kernel takes no time of modification from us, but where it begins to know a file.
             path = self._backing.nodes.path(handle.node)
+            self._backing.release(fh)
+            handle.node.mtime_ns = -1
             self._forget([path] if path is not None else [])
+            return
         self._backing.release(fh)
 
     @_answers

@@ -24,10 +24,12 @@ def serve(place: bytes, descriptor: int, listener: socket.socket, store: int, op
     os.chdir("/")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    backing = Backing(descriptor, b"/proc/%d/fd/%d" % (os.getpid(), store) if store >= 0 else b"")
+    link = b"/proc/%d/fd/%d" % (os.getpid(), store) if store >= 0 else b""
+    backing = Backing(descriptor, link, strict="allow_other" in options)
     witness = Witness(backing)
     forget = Forgetting(backing).forget
     courier = Courier(listener, descriptor, witness.rows, witness.keeper, forget)
+    courier.options = options
     try:
         mount = Mount(Operations(backing, witness, forget), os.fsdecode(place), options, courier)
     except OSError as error:

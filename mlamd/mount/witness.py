@@ -25,12 +25,14 @@ from mlamd.host.fanotify import (
 from mlamd.host.procfs import look_at_image, parent_of, read
 from mlamd.mount.backing import EXEC, Backing, Handle
 from mlamd.mount.keeper import Keeper
+from mlamd.mount.nodes import Node
 
-DEED, IMAGE = range(2)
+DEED, IMAGE, _, CHANGED = range(4)  # see ``keeper.KEPT``
 Row = tuple[object, ...]
-"""``(DEED, at_ns, mask, process, path, new path, status)`` or ``(IMAGE, at_ns, process, image)``, where the
-image is what ``look_at_image`` returned. Times are monotonic, paths relative to the root. The status is how a
-regular file stood then (the fields of ``FileStat``), or None."""
+"""``(DEED, at_ns, mask, process, path, new path, status)``; ``(IMAGE, at_ns, process, image)``, where the
+image is what ``look_at_image`` returned; ``(CHANGED, at_ns, path)`` of what bypassed the mount. Times are
+monotonic, paths relative to the root. The status is how a regular file stood then (the fields of
+``FileStat``), or None."""
 
 _MOST_KEPT = 4_000
 _FORKED = 0x40
@@ -151,6 +153,13 @@ class Witness:
         self._tasks = Tasks(self.rows)
         self._path = backing.nodes.path
         self.keeper = Keeper(backing, self.rows)
+        backing.was_changed = self._was_changed
+
+    def _was_changed(self, node: Node) -> None:
+        """Take down that a file was changed behind our back."""
+        path = self._path(node)
+        if path is not None:
+            self.rows.append((CHANGED, time.monotonic_ns(), path))
 
     def _tell(
         self,

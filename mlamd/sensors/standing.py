@@ -6,10 +6,11 @@ A recorder that begins where another one has ended is told this first. Made of t
 from collections.abc import Iterable
 from typing import Any
 
-from mlamd.host.fanotify import ACCESS, CLOSE_NOWRITE, CLOSE_WRITE, MODIFY, OPEN, OPEN_EXEC
+from mlamd.host.fanotify import ACCESS, CLOSE_NOWRITE, CLOSE_WRITE, DELETE, OPEN, RENAME
 from mlamd.sensors.frames import DEED, GONE, HELD, POLLED, SEEN
 
 Row = list[Any]
+_MOST_OPENS = 1_000
 
 
 class _Process:
@@ -18,7 +19,8 @@ class _Process:
     def __init__(self, seen: Row) -> None:
         self.seen = seen
         self.held: Row | None = None
-        self.opens: dict[bytes, Row] = {}
+        self.opens: dict[bytes, bool] = {}
+        """By path: whether it is open for reading only."""
 
 
 class Standing:
@@ -53,22 +55,27 @@ class Standing:
 
     def _deed(self, row: Row) -> None:
         self._at_ns = max(self._at_ns, row[3])
-        process = self._processes.get(tuple(row[5]))
-        if process is None:
-            return
         mask, path = row[1], row[4]
+        if mask & (DELETE | RENAME):
+            for process in self._processes.values():
+                opened = process.opens.pop(path, None)
+                if opened is not None and mask & RENAME:
+                    process.opens[row[6]] = opened
+        one = self._processes.get(tuple(row[5]))
+        if one is None:
+            return
         if mask & (CLOSE_WRITE | CLOSE_NOWRITE):
-            process.opens.pop(path, None)
-        elif mask & OPEN:
-            process.opens[path] = row
+            one.opens.pop(path, None)
+        elif mask & OPEN and len(one.opens) < _MOST_OPENS:
+            one.opens[path] = bool(mask & ACCESS)
 
     def rows(self) -> list[Row]:
-        """Return the processes, those above before those below, what they hold, and what they have open."""
-        processes = self._processes.values()
-        found = [process.seen for process in processes]
-        found += [process.held for process in processes if process.held is not None]
-        for process in processes:
-            for row in process.opens.values():
-                # What was read or changed through it until then has been told.
-                found.append([DEED, row[1] & ~(ACCESS | MODIFY | OPEN_EXEC), *row[2:]])
+        """Return the processes, those above before those below, and what they hold and have open."""
+        found = [process.seen for process in self._processes.values()]
+        for key, process in self._processes.items():
+            if process.held is not None:
+                found.append(process.held)
+            if process.opens:
+                files = [[path, True, not reads] for path, reads in process.opens.items()]
+                found.append([HELD, self._at_ns, list(key), files, [], False])
         return [*found, [POLLED, self._at_ns, self._at_ns]]

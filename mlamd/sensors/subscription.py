@@ -158,6 +158,11 @@ class Subscription:
                 self._show(known, known.facts, at_ns)
                 self._tell_held(known, held(known.key.pid), at_ns)
 
+    def survey_again(self, at_ns: int, held: Callable[[int], Held | None]) -> None:
+        """Tell anew who is there, as something that was told of them may have been lost."""
+        self._shown.clear()
+        self.survey(at_ns, held)
+
     def _show(self, known: Known, facts: ProcessFacts, at_ns: int, since_ns: int = 0) -> None:
         """Tell of a process as it is now, after its ancestors."""
         for above in self._untold_above(known):

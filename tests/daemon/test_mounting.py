@@ -117,6 +117,7 @@ def test_store_is_reached_through_the_mount_and_cannot_be_taken_away(mounted: Pr
     assert (mounted.store / "journal").is_dir()
     with pytest.raises(OSError, match="busy"):
         mounted.store.unlink()
+    assert os.listdir(mounted.root) == [], "who copies or commits everything does not take it along"
 
 
 def test_stop_leaves_the_plain_directory(mounted: Project) -> None:
@@ -136,7 +137,7 @@ def test_stop_names_who_is_in_the_way(mounted: Project) -> None:
             assert "recorder" in processes(mounted), "nothing was stopped"
             elsewhere(mounted, "stop", "--lazy")
             assert not is_mounted(mounted)
-            assert os.listdir(f"/proc/{sleeper.pid}/cwd"), "it still has its directory"
+            assert os.stat(f"/proc/{sleeper.pid}/cwd").st_nlink, "it still has its directory"
         finally:
             sleeper.kill()
     wait_for(lambda: not processes(mounted))
@@ -574,3 +575,42 @@ def test_doctor_names_who_bypasses_the_mount(project: Project) -> None:
             early.kill()
     assert "nobody is in the directory below" in elsewhere(project, "doctor", code=None).stdout
     elsewhere(project, "stop")
+
+
+def test_each_reader_reads_the_version_that_stands_there(mounted: Project) -> None:
+    """Also where a shell writes and another program reads within a millisecond, again and again."""
+    shell(mounted, "for i in $(seq 1 150); do echo $i > a; cat a > b$i; done")
+    rows = mounted.ask("log", "a", "--limit", "0", "--all")["data"]
+    reads = [(row["step"], row["version"]) for row in rows if row["action"] == "read"]
+    assert len(reads) == len({step for step, _ in reads}) == 150
+    assert len({version for _, version in reads}) == 150
+
+
+def test_a_file_whose_times_are_set_after_its_close_is_digested(mounted: Project) -> None:
+    script = "import shutil\nfor i in range(20): shutil.copy2('s', f'd{i}')"
+    shell(mounted, f'echo text > s; sleep 0.05; {sys.executable} -c "{script}"')
+    rows = mounted.ask("log", "--all", "--limit", "0")["data"]
+    made = {row["path"]: row["digest"] for row in rows if row["action"] == "wrote" and row["path"] != "s"}
+    assert set(made.values()) == {blake3(b"text\n").hexdigest()}
+    assert len(made) == 20
+
+
+def test_directories_are_no_files(mounted: Project) -> None:
+    shell(mounted, "mkdir -p d/e; echo 1 > d/e/a")
+    for _ in range(10):
+        shell(mounted, "tar cf t.tar d; find . > list; cp -a d f; grep -r 1 d > found; rm -r f")
+    rows = mounted.ask("log", "--all", "--limit", "0")["data"]
+    assert not {"d", "d/e", "f", "f/e", "."} & {row["path"] for row in rows}
+
+
+def test_a_stopped_mount_gives_what_it_has_kept(mounted: Project) -> None:
+    """Also if the recorder was killed before, and nobody has started another one."""
+    os.kill(processes(mounted)["recorder"], signal.SIGKILL)
+    wait_for(lambda: "recorder" not in processes(mounted))
+    shell(mounted, "echo 1 > a; cp a b")
+    said = elsewhere(mounted, "status").stdout
+    assert "kept" in said, said
+    elsewhere(mounted, "stop")
+    assert not is_mounted(mounted)
+    (cause,) = mounted.ask("why", "b")["data"]["causes"]
+    assert (cause["evidence"], [row["path"] for row in cause["inputs"]]) == ("observed", ["a"])

@@ -12,7 +12,7 @@ import pytest
 from mlamd.daemon.spool import Spool
 from mlamd.host.fanotify import CLOSE_WRITE, MODIFY, OPEN
 from mlamd.model import observations as seen
-from mlamd.model.processes import ProcessFacts, ProcessKey
+from mlamd.model.processes import HeldFile, ProcessFacts, ProcessKey
 from mlamd.sensors import frames
 from mlamd.sensors.frames import Numbered, Reader, Splitter
 from mlamd.sensors.signals import Deed
@@ -120,12 +120,13 @@ def test_who_is_there_is_told_first(directory: int) -> None:
     items = Recorder(spool, None).hears()
     assert [type(item) for item in items] == [
         seen.ProcessSeen,
-        Deed,
+        seen.ProcessHeld,
         seen.ProcessesPolled,
         Deed,
         Numbered,
     ]
-    assert told(items) == [2, 5]
+    assert items[1].files == (HeldFile(b"/w/2", reads=True, writes=True),)
+    assert told(items) == [5]
 
 
 def test_much_is_kept_on_disk(directory: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def main() -> None:
     notes = [word.partition("=")[2] for word in options if word.startswith("witness=")]
     options = [word for word in options if not word.startswith("witness=")]
     descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
-    backing = Backing(descriptor)
+    backing = Backing(descriptor, strict="allow_other" in options)
     witness = Witness(backing) if notes else None
     mount = Mount(Operations(backing, witness, Forgetting(backing).forget), place, frozenset(options))
     signal.signal(signal.SIGTERM, lambda *_: mount.stop())

@@ -37,7 +37,8 @@ class Line:
         theirs = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         theirs.connect(self._listener.getsockname())
         assert self.courier.accept() >= 0
-        directory, pid = courier.greeted(theirs, 5)
+        directory, pid, options = courier.greeted(theirs, 5)
+        assert options == []
         assert os.path.sameopenfile(directory, self._descriptor)
         assert pid == os.getpid()
         os.close(directory)

@@ -5,6 +5,7 @@ import mmap
 import os
 import random
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -263,3 +264,70 @@ def test_everything_is_told_with_the_program_that_did_it(places: tuple[Path, Pat
         ("truncate -s 1 c", "changed written", "c"),
         ("rmdir d", "removed directory", "d"),
     ]
+
+
+def test_what_others_write_below_is_read_as_it_is(places: tuple[Path, Path]) -> None:
+    """An open looks whether the kernel still knows the file as it is; also of what was read here before."""
+    place, _ = places
+    (place / "log").write_text("one\n")
+    (place / "same").write_text("12345")
+    covered = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    below = Path(f"/proc/self/fd/{covered}")
+    with mounted(place), (below / "log").open("a") as log:
+        assert (place / "log").read_text() == "one\n"
+        assert (place / "same").read_text() == "12345"
+        for number in range(3):
+            time.sleep(0.6)
+            log.write(f"{number}\n")
+            log.flush()
+            (below / "same").write_text(f"{number}2345")
+            assert (place / "log").read_text() == (below / "log").read_text()
+            assert (place / "same").read_text() == f"{number}2345"
+            with (place / "log").open("a") as ours:
+                ours.write("ours\n")
+            assert (below / "log").read_text().endswith(f"{number}\nours\n")
+    os.close(covered)
+
+
+def test_a_new_file_is_never_an_old_one(places: tuple[Path, Path]) -> None:
+    """File systems use the number of a removed file again, also of one that was removed behind our back."""
+    place, _ = places
+    covered = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    with mounted(place):
+        for number in range(20):
+            (place / f"a{number}").write_text("x" * 100)
+            (place / f"a{number}").read_text()
+            os.unlink(f"a{number}", dir_fd=covered)
+            (place / f"b{number}").write_text("BB")
+            with open(f"/proc/self/fd/{covered}/b{number}") as file:
+                assert file.read() == "BB"
+    os.close(covered)
+
+
+def test_links_lead_nobody_out_of_a_mount_for_several(places: tuple[Path, Path], tmp_path: Path) -> None:
+    """Somebody who can also reach the covered directory puts a link where the kernel knows a directory."""
+    place, _ = places
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "file").write_text("secret")
+    (place / "d").mkdir()
+    (place / "d/file").write_text("known")
+    covered = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    with mounted(place, "allow_other"):
+        (place / "d/file").read_text()
+        os.rename("d", "e", src_dir_fd=covered, dst_dir_fd=covered)
+        os.symlink(secret, "d", dir_fd=covered)
+        acts = [
+            "cat d/file",
+            "echo x > d/file",
+            "echo x >> d/file",
+            "truncate -s 1 d/file",
+            "chmod 777 d/file",
+        ]
+        for act in (*acts, "touch d/new", "rm d/file", "mv d/file d/other", "ln d/file f", "mkdir d/inner"):
+            assert subprocess.run(
+                ["sh", "-c", act], cwd=place, check=False, capture_output=True
+            ).returncode, act
+    os.close(covered)
+    assert (secret / "file").read_text() == "secret"
+    assert os.listdir(secret) == ["file"]
