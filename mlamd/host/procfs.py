@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -176,7 +177,8 @@ class ProcFs:
             target = _link(f"{base}/fd/{number}")
             if target.startswith("/") and not target.startswith(("/dev/", "/proc/")):
                 reads, writes = _access(base, number)
-                files.append(HeldFile(os.fsencode(target), reads, writes))
+                if not _is_directory(f"{base}/fd/{number}"):
+                    files.append(HeldFile(os.fsencode(target), reads, writes))
             elif target.startswith("pipe:["):
                 reads, writes = _access(base, number)
                 pipes.append(HeldPipe(target, reads, writes))
@@ -276,6 +278,13 @@ def ends_of(process: int, channels: Collection[str]) -> list[list[object]]:
         return []
     links = ((number, _link(f"{base}/fd/{number}")) for number in numbers[:_MOST_DESCRIPTORS])
     return [[link, *_access(base, number)] for number, link in links if link in channels]
+
+
+def _is_directory(link: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(link).st_mode)
+    except OSError:
+        return False
 
 
 def _access(base: str, number: str) -> tuple[bool, bool]:

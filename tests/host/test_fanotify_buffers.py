@@ -26,8 +26,11 @@ _deeds = st.builds(
     _keys,
     st.just(b""),
     st.just(b""),
+    st.none(),
 )
-_renames = st.builds(Raw, st.just(0x10000000), st.integers(0, 1 << 22), _keys, _names, _keys, _keys, _names)
+_renames = st.builds(
+    Raw, st.just(0x10000000), st.integers(0, 1 << 22), _keys, _names, _keys, _keys, _names, st.none()
+)
 _overflows = st.just(Raw(OVERFLOW, 0, b"", b"", b""))
 _raws = st.lists(st.one_of(_deeds, _renames, _overflows), max_size=20)
 
