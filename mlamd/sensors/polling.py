@@ -23,7 +23,17 @@ _KERNEL = frozenset({0, 2})
 class _Known:
     """A process that was seen alive."""
 
-    __slots__ = ("child_ended", "ended", "facts", "held_ns", "held_set", "pulse", "relevant", "seen_ns")
+    __slots__ = (
+        "child_ended",
+        "ended",
+        "facts",
+        "held_ns",
+        "held_set",
+        "owed",
+        "pulse",
+        "relevant",
+        "seen_ns",
+    )
 
     def __init__(self, facts: ProcessFacts, seen_ns: int) -> None:
         self.facts = facts
@@ -32,6 +42,8 @@ class _Known:
         self.relevant = False
         self.held_ns = 0
         self.held_set: object = None
+        self.owed = False
+        """True if it has run, and its descriptors are still to be looked at."""
         self.ended = False
         self.child_ended = False
 
@@ -199,17 +211,21 @@ class ProcessPoller:
             known.child_ended = False
         loading = not known.facts.argv and known.facts.parent_pid not in _KERNEL
         if before is None or before.image != pulse.image or loading:
+            known.owed = True  # it has run since its descriptors were looked at, and may rest from now on
             self._look_again(pid, known)
             return False
         idle = pulse.ran is not None and pulse.ran == before.ran
-        if idle:
+        if idle and not known.owed:
             return True
         young = now_ns - known.seen_ns < _YOUNG_NS
         if not known.relevant:
             self._look_again(pid, known)
-        elif young or now_ns - known.held_ns > _HELD_NS:
+        elif idle or young or now_ns - known.held_ns > _HELD_NS:
+            known.owed = False
             self._held(pid, known, now_ns)
-        return False
+        else:
+            known.owed = True
+        return idle
 
     def _look_again(self, pid: int, known: _Known) -> None:
         """Report a process anew if it has become another program, or went to another directory."""
