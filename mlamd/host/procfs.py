@@ -177,7 +177,7 @@ class ProcFs:
             target = _link(f"{base}/fd/{number}")
             if target.startswith("/") and not target.startswith(("/dev/", "/proc/")):
                 reads, writes = _access(base, number)
-                if not _is_directory(f"{base}/fd/{number}"):
+                if not _is_no_file(f"{base}/fd/{number}"):
                     files.append(HeldFile(os.fsencode(target), reads, writes))
             elif target.startswith("pipe:["):
                 reads, writes = _access(base, number)
@@ -280,9 +280,12 @@ def ends_of(process: int, channels: Collection[str]) -> list[list[object]]:
     return [[link, *_access(base, number)] for number, link in links if link in channels]
 
 
-def _is_directory(link: str) -> bool:
+def _is_no_file(link: str) -> bool:
+    """Say whether a descriptor is that of a directory, or was closed since it was listed."""
     try:
         return stat.S_ISDIR(os.stat(link).st_mode)
+    except FileNotFoundError:
+        return True
     except OSError:
         return False
 
