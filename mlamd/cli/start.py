@@ -37,11 +37,13 @@ def command(
         raise click.UsageError("--allow-other and --read-only belong to --mode mount")
     if mode == "mount" and sensor is not None:
         raise click.UsageError("--sensor belongs to the watch mode")
+    from mlamd.daemon.mounts import is_mounted  # noqa: PLC0415
+
     workspace = workspace_of(context, clean=True)
     mount = None
     if mode == "mount":
         mount = frozenset({"allow_other"} if allow_other else ()) | frozenset({"ro"} if read_only else ())
-    elif _stands(workspace):
+    elif is_mounted(workspace):  # its recorder has ended: this one goes on with it
         if mode == "watch" or sensor is not None:
             raise AlreadyRecordedError(f"{workspace.root} is mounted: `mlamd stop` takes the mount away")
         mount = frozenset()
@@ -71,13 +73,6 @@ def _logged_to_stderr(workspace: Workspace) -> bool:
         return os.path.samestat(os.fstat(2), workspace.log_file.stat())
     except OSError:
         return False
-
-
-def _stands(workspace: Workspace) -> bool:
-    """Say whether a mount is there of which the recorder has ended: the next one goes on with it."""
-    from mlamd.daemon.mounts import is_mounted  # noqa: PLC0415
-
-    return is_mounted(workspace)
 
 
 def _log(message: str) -> None:

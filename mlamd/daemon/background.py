@@ -148,14 +148,6 @@ def stop(workspace: Workspace, *, lazy: bool = False) -> int:
     return pid or 0
 
 
-def _is_mounted(workspace: Workspace) -> bool:
-    if sys.platform != "linux":
-        return False
-    from mlamd.daemon.mounts import is_mounted  # noqa: PLC0415
-
-    return is_mounted(workspace)
-
-
 def _stop_recorder(workspace: Workspace, pid: int) -> None:
     client.ask(workspace.store, "stop", timeout_s=_STOP_S)
     deadline = time.monotonic() + _STOP_S
@@ -169,7 +161,9 @@ def state(workspace: Workspace) -> dict[str, object]:
     """Return what the recorder says of itself; ``state`` is "stopped" or "not answering" without one."""
     pid = holder(workspace.lock_file)
     if pid is None:
-        return {"state": "stopped", "notes": [_KEPT] if _is_mounted(workspace) else []}
+        from mlamd.daemon.mounts import is_mounted  # noqa: PLC0415  (only who asks in vain needs it)
+
+        return {"state": "stopped", "notes": [_KEPT] if is_mounted(workspace) else []}
     try:
         return client.ask(workspace.store, "status", timeout_s=3.0)
     except (NotAnsweringError, NotRunningError):

@@ -21,7 +21,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mlamd import __version__
 from mlamd.daemon.client import address_of
 from mlamd.daemon.keeping import Keeping
 from mlamd.daemon.listening import is_allowed, listen
@@ -503,18 +502,11 @@ class MountSensor(Teller):
     def _go_on(self, client: Client, hello: dict[str, Any], had: int | None) -> None:
         if client.subscription is not None:
             client.subscription.own |= {*self._own(), *(number_in(pid) for pid in hello.get("own", ()))}
-        welcome = {
-            "protocol": frames.PROTOCOL,
-            "version": __version__,
-            "roots": [[root, self._refused(root, None, workspace=False)] for root in hello["roots"]],
-            "accounts": self._counts,
-            "directories": 0,
-            "pid": os.getpid(),
-            "resumed": True,
-        }
+        answers = {root: self._refused(root, None, workspace=False) for root in hello["roots"]}
+        welcome = self._greeting(client, answers, 0) | {"resumed": True}
         self._drain()
         if isinstance(client.outbox, Spool):
-            client.outbox.attach(client.connection, [frames.frame(welcome | self._offer(client))], had)
+            client.outbox.attach(client.connection, [frames.frame(welcome)], had)
 
     def _directories(self, roots: tuple[bytes, ...], client: Client) -> Directories:
         del roots, client

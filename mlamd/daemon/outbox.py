@@ -20,6 +20,11 @@ MOST_BYTES = 256 << 20
 _FRAME_BYTES = 1 << 16
 
 
+def array(count: int, body: bytes) -> bytes:
+    """Return the frame of an array of values that are packed already (msgpack: array 32)."""
+    return LENGTH.pack(len(body) + 5) + b"\xdd" + LENGTH.pack(count) + body
+
+
 class Outbox:
     """Takes items from the sensor's thread; a thread of its own sends them until the socket ends."""
 
@@ -90,7 +95,7 @@ class Outbox:
             self._put_rows(count, body)
 
     def _put_rows(self, count: int, body: bytes) -> None:
-        self.put(LENGTH.pack(len(body) + 5) + b"\xdd" + LENGTH.pack(count) + body)  # msgpack: array 32
+        self.put(array(count, body))
 
     def put(self, frame: bytes) -> None:
         """Append a whole frame."""

@@ -108,8 +108,6 @@ class Recorder:
             self._memory.content,
         )
         self.sources: Sources
-        self.notes: list[str] = []
-        """What a user should know about these sensors, as it was at the start."""
         self._whys: list[str] = []
         self.started_ns = self._clock.now_ns()
         self.session = uuid.uuid4().hex
@@ -189,7 +187,6 @@ class Recorder:
         around.source = self.writer.source
         self.sources, why = choose(self._wanted_sensor, around, self.inbox, self._mount)
         self._whys = [why] if why else []
-        self.notes = [*self._whys, *self.sources.notes()]
         self.writer.on_noted = self.sources.stored
         if self.sources.exact:
             self.attributor.names_processes()
@@ -591,6 +588,11 @@ class Recorder:
             await self.writer.commit(force=True)
         return not scope.cancelled_caught and self.writer.stored >= wanted
 
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know about these sensors now, a line each."""
+        return [*self._whys, *self.sources.notes()]
+
     def status(self) -> dict[str, object]:
         """Return what ``mlamd status`` shows of a running recorder."""
         return {
@@ -598,7 +600,7 @@ class Recorder:
             "mode": self.mode,
             "sensors": list(self.sources.names()),
             "how": self.sources.how(),
-            "notes": [*self._whys, *self.sources.notes()],
+            "notes": self.notes,
             "since_ns": self.started_ns,
             "pid": os.getpid(),
             "events": self.writer.stored,

@@ -11,7 +11,7 @@ from collections import deque
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from mlamd.daemon.outbox import Outbox
+from mlamd.daemon.outbox import Outbox, array
 from mlamd.model import codec
 from mlamd.sensors import frames
 from mlamd.sensors.frames import LENGTH
@@ -83,7 +83,7 @@ class Spool(Outbox):
     def _put_rows(self, count: int, body: bytes) -> None:
         self._number += 1
         body += self._packer.pack([frames.NUMBER, self._number])
-        self._keep(self._number, LENGTH.pack(len(body) + 5) + b"\xdd" + LENGTH.pack(count + 1) + body)
+        self._keep(self._number, array(count + 1, body))
 
     def _keep(self, number: int, data: bytes) -> None:
         frame = self._placed(number, data)

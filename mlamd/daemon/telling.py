@@ -213,17 +213,7 @@ class Teller(ABC):
         if client.eye is not None and directories.missed:
             self._refuse(client, "it has too many directories")
             return
-        welcome = {
-            "protocol": frames.PROTOCOL,
-            "version": __version__,
-            "roots": [[root, why] for root, why in answers.items()],
-        }
-        welcome |= {
-            "accounts": self._counts,
-            "directories": len(directories),
-            "pid": os.getpid(),
-        }
-        welcome |= self._offer(client)
+        welcome = self._greeting(client, answers, len(directories))
         self._drain()
         # The welcome says that everything from now on is told: nothing may be drained and dropped after it.
         client.outbox.put(frames.frame(welcome))
@@ -234,6 +224,18 @@ class Teller(ABC):
         client.outbox.tell(ProcessesPolled(now_ns, now_ns, frozenset()))
         client.outbox.flush()
         self._drain()
+
+    def _greeting(self, client: Client, answers: dict[bytes, str], directories: int) -> dict[str, Any]:
+        """Return what a recorder is told first; ``answers`` say of each root why it is not recorded."""
+        return {
+            "protocol": frames.PROTOCOL,
+            "version": __version__,
+            "roots": [[root, why] for root, why in answers.items()],
+            "accounts": self._counts,
+            "directories": directories,
+            "pid": os.getpid(),
+            **self._offer(client),
+        }
 
     def _refuse(self, client: Client, why: str) -> None:
         why = f"the sensor service does not record this workspace: {why}"

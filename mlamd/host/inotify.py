@@ -13,7 +13,6 @@ ONLYDIR, DONT_FOLLOW, ONESHOT = 0x1000000, 0x2000000, 0x80000000
 _EVENT = struct.Struct("=iIII")
 """wd, mask, cookie, len; the name follows."""
 _BUFFER_BYTES = 1 << 16
-_CLOEXEC, _NONBLOCK = os.O_CLOEXEC, os.O_NONBLOCK
 
 
 class Inotify:
@@ -21,7 +20,7 @@ class Inotify:
 
     def __init__(self) -> None:
         self._c = ctypes.CDLL(None, use_errno=True)
-        self.descriptor = self._c.inotify_init1(_CLOEXEC | _NONBLOCK)
+        self.descriptor = self._c.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
         if self.descriptor < 0:
             raise _error()
 

@@ -27,23 +27,29 @@ def filesystem_of(path: Path, table: str | None = None) -> str:
 
     ``table`` stands in for ``/proc/self/mountinfo`` in tests.
     """
+    real = os.path.realpath(path)
+    best, kind = -1, ""
+    for fields, found, _ in _lines(table):
+        point = _unescape(fields[4])
+        inside = point in {"/", real} or real.startswith(point + "/")
+        if inside and len(point) >= best:
+            best, kind = len(point), found
+    return kind
+
+
+def _lines(table: str | None) -> Iterator[tuple[list[str], str, str]]:
+    """Yield the first fields of each line, the type and the source; nothing where there is no such table."""
     if table is None:
         try:
             table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
         except OSError:
-            return ""
-    real = os.path.realpath(path)
-    best, kind = -1, ""
+            return
     for line in table.splitlines():
         left, separator, right = line.partition(" - ")
         fields = left.split(" ")
-        if not separator or len(fields) < 5:
-            continue
-        point = _unescape(fields[4])
-        inside = point in {"/", real} or real.startswith(point + "/")
-        if inside and len(point) >= best:
-            best, kind = len(point), right.split(" ", 1)[0]
-    return kind
+        if separator and len(fields) > 4:
+            kind, source = [*right.split(" ", 2), ""][:2]
+            yield fields, kind, source
 
 
 class Mounted(NamedTuple):
@@ -57,15 +63,8 @@ class Mounted(NamedTuple):
 
 def mounted(table: str | None = None) -> Iterator[Mounted]:
     """Yield everything that is mounted, what lies above what it covers last."""
-    if table is None:
-        table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
-    for line in table.splitlines():
-        left, separator, right = line.partition(" - ")
-        fields = left.split(" ")
-        if separator and len(fields) > 4:
-            kind, source = right.split(" ", 2)[:2]
-            kind = source if source == OURS else kind
-            yield Mounted(fields[2], os.fsencode(_unescape(fields[4])), kind)
+    for fields, kind, source in _lines(table):
+        yield Mounted(fields[2], os.fsencode(_unescape(fields[4])), source if source == OURS else kind)
 
 
 def mount_at(place: bytes, table: str | None = None) -> str:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from contextlib import suppress
 
+from mlamd.host.files import file_stat
 from mlamd.mount.backing import Backing
 from mlamd.mount.nodes import Node
 
@@ -32,7 +33,7 @@ Known = tuple[int, int, int, int]
 class Keeper:
     """Decides what is worth it. ``rows`` is where it is told; who takes a row closes its descriptor.
 
-    What cannot be kept is not told: that a content was gone is noticed by who wanted to read it.
+    What cannot be opened any more is not told: that a content was gone is noticed by who wanted to read it.
     """
 
     def __init__(self, backing: Backing, rows: "deque[tuple[object, ...]]") -> None:
@@ -119,15 +120,7 @@ class Keeper:
                 os.close(descriptor)
             return
         self.open += descriptor >= 0
-        fields = (
-            status.st_dev,
-            status.st_ino,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-            status.st_nlink,
-        )
-        self._rows.append((KEPT, time.monotonic_ns(), descriptor, path, fields, why))
+        self._rows.append((KEPT, time.monotonic_ns(), descriptor, path, file_stat(status), why))
 
     def close(self, row: tuple[object, ...]) -> None:
         """Close the descriptor of a row that was taken out."""

@@ -22,6 +22,7 @@ from mlamd.host.fanotify import (
     OPEN,
     OPEN_EXEC,
 )
+from mlamd.host.files import file_stat
 from mlamd.host.procfs import look_at_image, parent_of, read
 from mlamd.mount.backing import EXEC, Backing, Handle
 from mlamd.mount.keeper import Keeper
@@ -170,7 +171,8 @@ class Witness:
         new_path: bytes = b"",
     ) -> None:
         if path is not None:
-            self.rows.append((DEED, time.monotonic_ns(), mask, process, path, new_path, _fields(status)))
+            stood = file_stat(status) if stat.S_ISREG(status.st_mode) else None
+            self.rows.append((DEED, time.monotonic_ns(), mask, process, path, new_path, stood))
 
     def did(
         self, thread: int, mask: int, path: bytes | None, status: os.stat_result, new_path: bytes = b""
@@ -233,20 +235,6 @@ class Witness:
                 if path is not None and target.endswith(b"/" + path):
                     return True
         return False
-
-
-def _fields(status: os.stat_result) -> tuple[int, ...] | None:
-    """Return the fields of ``FileStat`` of a regular file."""
-    if not stat.S_ISREG(status.st_mode):
-        return None
-    return (
-        status.st_dev,
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-        status.st_nlink,
-    )
 
 
 def closer(process: int, waiting_in: Callable[[int], bytes]) -> int:
