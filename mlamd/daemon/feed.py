@@ -127,6 +127,11 @@ class Feed:
         """True if the sensor goes on where what was stored, or was told before, has ended."""
         return bool(self.welcome.get("resumed"))
 
+    @property
+    def source(self) -> str:
+        """Return up to where is stored what a sensor told that keeps it, "" if none does."""
+        return f"{self._epoch} {self._stored}" if self._keeps else ""
+
     def _greeted(self, connection: socket.socket) -> tuple[dict[str, Any], list[Any]]:
         while True:
             data = connection.recv(1 << 16)

@@ -188,6 +188,8 @@ class Recorder:
         self.sources, why = choose(self._wanted_sensor, around, self.inbox, self._mount)
         self._whys = [why] if why else []
         self.writer.on_noted = self.sources.stored
+        # Noted with the first commit: who is killed right after it has missed nothing.
+        self._source = self.writer.source = self.sources.source() or self.writer.source
         if self.sources.exact:
             self.attributor.names_processes()
 

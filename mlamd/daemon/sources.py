@@ -138,6 +138,10 @@ class Sources(Protocol):
         """Say whether all that was done since the last recorder ended is told."""
         ...
 
+    def source(self) -> str:
+        """Return from where it will be told, as ``Journal.source`` does; "" if nothing is kept for us."""
+        ...
+
     def stored(self, source: str) -> None:
         """Take note up to where everything is stored."""
         ...
@@ -260,6 +264,10 @@ class Portable:
     def resumed(self) -> bool:
         """See ``Sources``."""
         return False
+
+    def source(self) -> str:
+        """See ``Sources``."""
+        return ""
 
     def stored(self, source: str) -> None:
         """See ``Sources``."""
@@ -429,6 +437,10 @@ class Exact:
     def resumed(self) -> bool:
         """See ``Sources``."""
         return self.feed.resumed
+
+    def source(self) -> str:
+        """See ``Sources``."""
+        return self.feed.source
 
     def stored(self, source: str) -> None:
         """See ``Sources``."""

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from blake3 import blake3
 from mlamd.daemon.mounts import refusal
 from mlamd.errors import AlreadyRecordedError, MountBusyError, UnavailableError
 from mlamd.host.mounts import mount_at
+from mlamd.journal.log import Journal
 from tests import ordinary
 from tests.conftest import NOBODY, Project
 
@@ -604,6 +605,12 @@ def test_directories_are_no_files(mounted: Project) -> None:
     assert not wrong, [(row["action"], row["path"], row["command"]) for row in wrong]
 
 
+def test_what_is_kept_is_named_from_the_first_commit(mounted: Project) -> None:
+    """A recorder that is killed as soon as it is ready has a successor that goes on from there."""
+    with closing(Journal(mounted.store)) as journal:
+        assert journal.source().split()[0]
+
+
 def test_a_stopped_mount_gives_what_it_has_kept(mounted: Project) -> None:
     """Also if the recorder was killed before, and nobody has started another one."""
     os.kill(processes(mounted)["recorder"], signal.SIGKILL)
@@ -613,5 +620,7 @@ def test_a_stopped_mount_gives_what_it_has_kept(mounted: Project) -> None:
     assert "kept" in said, said
     elsewhere(mounted, "stop")
     assert not is_mounted(mounted)
-    (cause,) = mounted.ask("why", "b")["data"]["causes"]
+    answer = mounted.ask("why", "b")
+    assert len(answer["data"]["causes"]) == 1, answer
+    (cause,) = answer["data"]["causes"]
     assert (cause["evidence"], [row["path"] for row in cause["inputs"]]) == ("observed", ["a"])
