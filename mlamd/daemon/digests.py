@@ -128,25 +128,35 @@ class Digester:
         """Remember to digest a version that an earlier recorder did not come to."""
         self._later(_Task(version, path, stat, None))
 
-    def touched(self, event: Touched, path: bytes) -> None:
+    def touched(self, event: Touched, path: bytes) -> Event | None:
         """Look again at a file that could not be digested, as its times were set right after its close."""
-        if event.version in self._unreadable and event.stat is not None:
-            del self._unreadable[event.version]
-            self._later(_Task(event.version, path, event.stat, None))
+        return self._again(event.version, path, event.stat)
 
     def moved(self, event: Moved, path: bytes) -> Event | None:
         """Follow a file that was renamed before it could be digested."""
         waiting = self._tasks.get(event.version)
         if waiting is not None:
             waiting.path = path
-        if event.version not in self._unreadable or event.stat is None:
+        return None if event.stat is None else self._again(event.version, path, event.stat)
+
+    def _again(self, version: int, path: bytes, stat: FileStat) -> Event | None:
+        """Digest what could not be read before, at once if it is small."""
+        if version not in self._unreadable:
             return None
-        del self._unreadable[event.version]
-        task = _Task(event.version, path, event.stat, None)
-        if event.stat.size_bytes > self._at_once_bytes:
+        del self._unreadable[version]
+        task = _Task(version, path, stat, None)
+        if stat.size_bytes > self._at_once_bytes:
             self._later(task)
             return None
-        return self._event(task, self._digest(task))
+        found = self._digest(task)
+        return None if self._is_lost(task, found) else self._event(task, found)
+
+    def _is_lost(self, task: _Task, found: Digests) -> bool:
+        """Say whether the content was gone; it may have been kept, or be looked at again."""
+        if found.whole is None and found.lost:
+            self._unreadable[task.version] = time.monotonic(), task.stat[:4]
+            return True
+        return False
 
     def given_up(self, *, final: bool = False) -> list[Event]:
         """Return events for versions whose content was gone before anybody could read it."""
@@ -195,9 +205,7 @@ class Digester:
             found = await trio.to_thread.run_sync(self._digest, task)
             if found.whole is None and task.path != path:
                 found = await trio.to_thread.run_sync(self._digest, task)
-            if found.whole is None and found.lost:
-                self._unreadable[task.version] = time.monotonic(), task.stat[:4]
-            else:
+            if not self._is_lost(task, found):
                 self._done.append(self._event(task, found))
             self._tasks.pop(task.version, None)
         finally:

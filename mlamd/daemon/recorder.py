@@ -489,15 +489,14 @@ class Recorder:
                 path = self.attributor.path_of(event.path)
                 ready.append(self.digester.complete(event, path, maybe_appended=maybe))
                 continue
-            if type(event) is events.Moved:
-                ready.append(event)
-                extra = self.digester.moved(event, self.attributor.path_of(event.path))
-                if extra is not None:
-                    ready.append(extra)
-                continue
-            if type(event) is events.Touched:
-                self.digester.touched(event, self.attributor.path_of(event.path))
             ready.append(event)
+            again: events.Event | None = None
+            if type(event) is events.Moved:
+                again = self.digester.moved(event, self.attributor.path_of(event.path))
+            elif type(event) is events.Touched:
+                again = self.digester.touched(event, self.attributor.path_of(event.path))
+            if again is not None:
+                ready.append(again)
         self.writer.add(ready)
 
     def _folded(self) -> None:
