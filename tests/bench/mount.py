@@ -3,9 +3,11 @@
     python -m tests.bench.mount [--rounds N] [--work DIR]
 
 A file of 1 GiB is read again, 100,000 files are asked about again, and 20,000 small files (images of 32 by 32
-pixels) are read again and again: by a training job, which fits a logistic regression to them, and by a loop
-that does nothing else. Each is done in turns with the plain directory; the first pass, which fills the
-caches, is told of apart. Ends with status 1 if a bar is missed.
+pixels) are read again and again: by training jobs, and by a loop that does nothing else. One job trains a
+small convolutional network (with PyTorch, where that is installed), the other fits a logistic regression, an
+image a step: hardly anything can compute less. Each is done in turns with the plain directory; the first
+pass, which fills the caches, is told of apart. libfuse's own example, told to let the kernel remember all it
+can, says what is to be had in user space. Ends with status 1 if a bar is missed.
 """
 
 import argparse
@@ -18,10 +20,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from tests.bench.figures import Figure, show
+from tests.bench.overhead.tools import StepError
+from tests.bench.overhead.ways import compile_example, passed_through
 from tests.mount.mounted import mounted
 
 _GIB = 1 << 30
@@ -71,6 +76,41 @@ def read_small(place: Path) -> None:
         os.close(descriptor)
 
 
+class Convolutional:
+    """A network of three convolutions, trained on batches of 64 images; an epoch a call."""
+
+    def __init__(self) -> None:
+        import torch  # noqa: PLC0415  (not installed for the tests)
+
+        self._torch = torch
+        layers: list[Any] = []
+        for before, after in ((3, 32), (32, 64), (64, 128)):
+            layers += [torch.nn.Conv2d(before, after, 3, padding=1), torch.nn.ReLU(), torch.nn.MaxPool2d(2)]
+        self._network = torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Linear(128 * 16, 10))
+        self._optimizer = torch.optim.SGD(self._network.parameters(), lr=0.01)
+
+    def __call__(self, place: Path) -> None:
+        torch, paths = self._torch, _paths(place)
+        for first in range(0, len(paths), 64):
+            images = []
+            for path in paths[first : first + 64]:
+                with open(path, "rb") as file:
+                    images.append(torch.frombuffer(bytearray(file.read()), dtype=torch.uint8))
+            batch = torch.stack(images).view(-1, 3, 32, 32).float() / 255
+            wanted = torch.arange(first, first + len(images)) % 10
+            self._optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(self._network(batch), wanted).backward()
+            self._optimizer.step()
+
+
+def convolutional() -> Convolutional | None:
+    """Return the larger training job, None without PyTorch."""
+    try:
+        return Convolutional()
+    except ImportError:
+        return None
+
+
 def train(place: Path) -> None:
     """Do one epoch of a logistic regression, an image a step: the least that a training job computes."""
     weights = [0.0] * _SMALL_BYTES
@@ -83,10 +123,21 @@ def train(place: Path) -> None:
 
 
 @contextmanager
-def both(plain: Path, covered: Path, notes: Path) -> Iterator[dict[str, Path]]:
-    """Mount one of two equal directories, with who does what taken down, as under a recorder."""
-    with mounted(covered, f"witness={notes}"):
-        yield {"bare": plain, "mount": covered}
+def covered(plain: Path, work: Path) -> Iterator[dict[str, Path]]:
+    """Mount two directories that are equal to ``plain``, one with the example, if it can be compiled.
+
+    Who does what is taken down in ours, as under a recorder.
+    """
+    places = {"bare": plain, "mount": work / "covered"}
+    example = work / "passthrough_ll"
+    with ExitStack() as mounts:
+        mounts.enter_context(mounted(places["mount"], f"witness={work / 'notes'}"))
+        with suppress(StepError):
+            compile_example(example)
+            places["passthrough_ll"] = work / "passed"
+            always = passed_through(example, plain, places["passthrough_ll"], "cache=always")
+            mounts.enter_context(always)
+        yield places
 
 
 def timed(work: Callable[[Path], None], place: Path) -> float:
@@ -106,10 +157,15 @@ def measured(
         for name in sorted(places, reverse=bool(number % 2)):
             later[name].append(timed(work, places[name]))
     again = {name: statistics.median(times) for name, times in later.items()}
-    return [
+    figures = [
         Figure(f"{what}, first", first["mount"], "s", "bare", first["mount"] / first["bare"]),
         Figure(f"{what}, again", again["mount"], "s", "bare", again["mount"] / again["bare"], bar=bar),
     ]
+    example = again.get("passthrough_ll")
+    if example is not None:
+        name = f"{what}, again, passthrough_ll"
+        figures.append(Figure(name, example, "s", "bare", example / again["bare"]))
+    return figures
 
 
 def main() -> int:
@@ -121,14 +177,17 @@ def main() -> int:
     parser.add_argument("--work", type=Path, help="where the directories are made")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.work) as work:
-        plain, covered = Path(work, "plain"), Path(work, "covered")
-        for place in (plain, covered):
+        plain = Path(work, "plain")
+        for place in (plain, Path(work, "covered")):
             place.mkdir()
             make(place)
-        with both(plain, covered, Path(work, "notes")) as places:
+        with covered(plain, Path(work)) as places:
             figures = measured(places, "read 1 GiB", read_large, options.rounds, 1.1)
             figures += measured(places, "100,000 stats", ask, options.rounds, 1.2)
-            figures += measured(places, "an epoch of training", train, 2, 1.1)
+            network = convolutional()
+            if network is not None:
+                figures += measured(places, "an epoch of a network", network, 2, 1.1)
+            figures += measured(places, "an epoch of a regression", train, 2, 1.1)
             figures += measured(places, "20,000 files read", read_small, options.rounds, None)
         return show(figures)
 

@@ -6,7 +6,8 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -155,24 +156,36 @@ class Passthrough:
         self.program = tools.work / self.name
 
     def check(self) -> None:
-        flags = subprocess.run(
-            ["pkg-config", "fuse3", "--cflags", "--libs"], capture_output=True, text=True, check=False
-        )
-        if not EXAMPLE.exists() or flags.returncode:
-            raise StepError(f"{EXAMPLE} is not there: install libfuse3-dev")
-        command = ["gcc", "-O2", "-w", "-o", str(self.program), str(EXAMPLE), *flags.stdout.split()]
-        do(f"compiling {EXAMPLE.name}", command, self.tools.environment)
+        compile_example(self.program)
 
     def run(self, task: Task) -> Trial:
         place = task.directory.parent / "mounted"
-        place.mkdir()
-        command = [str(self.program), "-f", "-o", f"source={task.directory}", str(place)]
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL):
-            try:
-                _await_mount(place)
-                return Trial(*timed(self.tools, replace(task, directory=place), []))
-            finally:
-                unmount(place)
+        with passed_through(self.program, task.directory, place):
+            return Trial(*timed(self.tools, replace(task, directory=place), []))
+
+
+def compile_example(program: Path) -> None:
+    """Compile libfuse's example; raises ``StepError`` if it is not there."""
+    flags = subprocess.run(
+        ["pkg-config", "fuse3", "--cflags", "--libs"], capture_output=True, text=True, check=False
+    )
+    if not EXAMPLE.exists() or flags.returncode:
+        raise StepError(f"{EXAMPLE} is not there: install libfuse3-dev")
+    command = ["gcc", "-O2", "-w", "-o", str(program), str(EXAMPLE), *flags.stdout.split()]
+    do(f"compiling {EXAMPLE.name}", command, dict(os.environ))
+
+
+@contextmanager
+def passed_through(program: Path, source: Path, place: Path, *options: str) -> Iterator[None]:
+    """Let the example show a directory at a new place as long as the block lasts."""
+    place.mkdir()
+    command = [str(program), "-f", "-o", ",".join((f"source={source}", *options)), str(place)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL):
+        try:
+            _await_mount(place)
+            yield
+        finally:
+            unmount(place)
 
 
 class Mounted:
