@@ -2,7 +2,7 @@
 
 from importlib.metadata import entry_points
 
-from mlamd.recognise.finding import Finding, Recogniser, RecogniseError, Subject
+from mlamd.recognise.finding import Finding, RecogniseError, Recogniser, Subject
 
 GROUP = "mlamd.recognisers"
 """The entry point group. An entry names a class without arguments that fits ``Recogniser``."""
