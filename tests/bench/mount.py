@@ -11,6 +11,7 @@ can, says what is to be had in user space. Ends with status 1 if a bar is missed
 """
 
 import argparse
+import errno
 import math
 import operator
 import os
@@ -150,8 +151,15 @@ def timed(work: Callable[[Path], None], place: Path) -> float:
 def measured(
     places: dict[str, Path], what: str, work: Callable[[Path], None], rounds: int, bar: float | None
 ) -> list[Figure]:
-    """Do some work in both places in turns; return the first pass, and the median of the others."""
-    first = {name: timed(work, place) for name, place in places.items()}
+    """Do some work in all places in turns; return the first pass, and the median of the others."""
+    first = {}
+    for name, place in list(places.items()):
+        try:
+            first[name] = timed(work, place)
+        except OSError as error:  # the example keeps every file open, and may not have so many
+            if name != "passthrough_ll" or error.errno != errno.EMFILE:
+                raise
+            del places[name]
     later: dict[str, list[float]] = {name: [] for name in places}
     for number in range(rounds):
         for name in sorted(places, reverse=bool(number % 2)):

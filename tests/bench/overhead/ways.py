@@ -177,7 +177,10 @@ def compile_example(program: Path) -> None:
 
 @contextmanager
 def passed_through(program: Path, source: Path, place: Path, *options: str) -> Iterator[None]:
-    """Let the example show a directory at a new place as long as the block lasts."""
+    """Let the example show a directory at a new place as long as the block lasts.
+
+    It keeps every file open that the kernel remembers, so it may come to the limit of open files.
+    """
     place.mkdir()
     command = [str(program), "-f", "-o", ",".join((f"source={source}", *options)), str(place)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL):
