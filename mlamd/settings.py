@@ -27,6 +27,8 @@ class Settings:
     """How long an event may wait for its commit: what a power failure can take at most."""
     spool_most_bytes: int = 1 << 30
     """What the mount keeps at most, in memory and on disk, of what no recorder has stored yet."""
+    recognise: bool = True
+    """Whether files are looked at for what they are: datasets, models, parameters, metrics."""
     fold_above_files: int = 100
     """Answers show more inputs than this from one directory as one dataset."""
 
@@ -53,6 +55,10 @@ def parse(data: dict[str, Any], where: str) -> Settings:
             if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
                 raise SettingsError(f"{where}: {key} must be a list of strings")
             values[key] = tuple(value)
+        elif isinstance(known[key], bool):
+            if not isinstance(value, bool):
+                raise SettingsError(f"{where}: {key} must be true or false")
+            values[key] = value
         elif isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise SettingsError(f"{where}: {key} must be a whole number, 0 or more")
         else:

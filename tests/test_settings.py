@@ -33,6 +33,7 @@ def test_every_setting_can_be_set(tmp_path):
         ({"commit_every_ms": 1.5}, "commit_every_ms must be a whole number"),
         ({"commit_every_ms": True}, "commit_every_ms must be a whole number"),
         ({"commit_every_ms": -1}, "commit_every_ms must be a whole number"),
+        ({"recognise": 1}, "recognise must be true or false"),
         ({"data_roots": ["relative"]}, "'relative' must be an absolute path"),
     ],
 )
@@ -59,7 +60,10 @@ def test_page_lists_every_setting_with_its_default():
     rows = re.findall(r"^\| `(\w+)` \| ([\w ]+) \| `(.+?)` \| \S.* \|$", text, re.MULTILINE)
     expected = []
     for field in fields(Settings):
-        is_list = isinstance(field.default, tuple)
-        default = "[]" if is_list else str(field.default)
-        expected.append((field.name, "list of strings" if is_list else "whole number", default))
+        if isinstance(field.default, tuple):
+            expected.append((field.name, "list of strings", "[]"))
+        elif isinstance(field.default, bool):
+            expected.append((field.name, "true or false", str(field.default).lower()))
+        else:
+            expected.append((field.name, "whole number", str(field.default)))
     assert rows == expected

@@ -16,6 +16,7 @@ from mlamd.catalog.state import (
     WATERMARK,
     clock,
     counters,
+    document_hash,
     name_hash,
     recent,
 )
@@ -24,7 +25,7 @@ from mlamd.model import events
 from mlamd.model.evidence import Grade, Origin
 from mlamd.model.files import FileStat
 
-RUNS, STEPS, VERSIONS, GAPS, NAMES = range(5)
+RUNS, STEPS, VERSIONS, GAPS, NAMES, DOCUMENTS = range(6)
 
 
 def fold(tables: Overlay, first: int, batch: Iterable[events.Event]) -> int:
@@ -338,6 +339,19 @@ def _sampled(tables: Overlay, event: events.Sampled) -> None:
     )
 
 
+def _documented(tables: Overlay, event: events.Documented) -> None:
+    tables.put("documents", key(event.document), [event.sort, event.value])
+    tables.put("document_ids", document_hash(event.sort, event.value) + key(event.document), b"")
+
+
+def _recognised(tables: Overlay, event: events.Recognised) -> None:
+    tables.put("meanings", key(event.version), [event.document, event.reason])
+
+
+def _surrounded(tables: Overlay, event: events.Surrounded) -> None:
+    tables.put("surroundings", key(event.step), list(event.documents))
+
+
 _HANDLERS: dict[type[events.Event], Callable[[Overlay, Any], None]] = {
     events.SessionStarted: _nothing,
     events.SessionEnded: _session_ended,
@@ -358,6 +372,9 @@ _HANDLERS: dict[type[events.Event], Callable[[Overlay, Any], None]] = {
     events.Touched: _touched,
     events.Used: _used,
     events.Sampled: _sampled,
+    events.Documented: _documented,
+    events.Recognised: _recognised,
+    events.Surrounded: _surrounded,
 }
 
 _AHEAD = frozenset({events.StepStarted, events.Sealed, events.Sampled})
@@ -369,4 +386,5 @@ _COUNTED: dict[type[events.Event], tuple[int, str]] = {
     events.Sealed: (VERSIONS, "version"),
     events.Gap: (GAPS, "gap"),
     events.Named: (NAMES, "name"),
+    events.Documented: (DOCUMENTS, "document"),
 }

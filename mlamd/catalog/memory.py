@@ -1,14 +1,17 @@
 """What the state machine may ask about the past, answered from the catalog."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from mlamd.catalog.catalog import Catalog
 from mlamd.catalog.overlay import Overlay
-from mlamd.catalog.state import clock, counters, name_hash
+from mlamd.catalog.state import clock, counters, document_hash, name_hash
 from mlamd.catalog.tables import key, number
 from mlamd.model.files import FileStat
 from mlamd.model.processes import ProcessKey, UnfinishedStep
+
+_MOST_ALIKE = 64
 
 if TYPE_CHECKING:
     from mlamd.model.events import Used
@@ -73,6 +76,27 @@ class CatalogMemory:
             row = tables.get("versions", key(version))
         return None if row is None or row[2] is None or row[4] is None else (row[2], row[4])
 
+    def document(self, sort: str, value: bytes) -> int:
+        """Return the number of a document, or 0."""
+        with self._catalog.tables() as tables:
+            for place in tables.keys("document_ids", document_hash(sort, value)):
+                if tables.get("documents", place[8:]) == [sort, value]:
+                    return number(place[8:])
+        return 0
+
+    def meaning(self, digest: bytes, name: bytes) -> int:
+        """Return what a content, in a file of that name, was found to be before: a document, or 0."""
+        with self._catalog.tables() as tables:
+            for place in islice(tables.keys("digests", digest[:8]), _MOST_ALIKE):
+                row = tables.get("versions", place[8:])
+                meaning = tables.get("meanings", place[8:])
+                if row is None or meaning is None or not meaning[0] or row[4] != digest:
+                    continue
+                path: bytes = tables.get("names", key(row[0])) or b""
+                if path.rpartition(b"/")[2] == name:
+                    return int(meaning[0])
+        return 0
+
     def below(self, prefix: bytes) -> Iterable[bytes]:
         """Return the paths with a current version that begin with ``prefix``."""
         return [path for path, _ in self.known() if path.startswith(prefix)]
@@ -113,7 +137,7 @@ class CatalogMemory:
         return False
 
     def counters(self) -> list[int]:
-        """Return the last numbers of runs, steps, versions, gaps and names."""
+        """Return the last numbers of runs, steps, versions, gaps, names and documents."""
         with self._catalog.tables() as tables:
             return list(counters(tables))
 

@@ -12,6 +12,7 @@ CLOCK = key(2)
 WATERMARK = key(0)
 RECENT = key(4)
 MOST_RECENT = 512
+_COUNTED = 6
 
 
 def name_hash(value: bytes | tuple[str, ...]) -> bytes:
@@ -21,10 +22,17 @@ def name_hash(value: bytes | tuple[str, ...]) -> bytes:
     return hashlib.blake2b(codec.pack(value), digest_size=8).digest()
 
 
+def document_hash(sort: str, value: bytes) -> bytes:
+    """Return the first part of a document's key in ``document_ids``."""
+    import hashlib  # noqa: PLC0415  (as above)
+
+    return hashlib.blake2b(value, digest_size=8, person=sort.encode()[:16]).digest()
+
+
 def counters(tables: Overlay) -> list[int]:
-    """Return the last number given to a run, step, version, gap and name."""
-    row = tables.get("meta", COUNTERS)
-    return [0, 0, 0, 0, 0] if row is None else row
+    """Return the last number given to a run, step, version, gap, name and document."""
+    row = list(tables.get("meta", COUNTERS) or ())
+    return row + [0] * (_COUNTED - len(row))
 
 
 def clock(tables: Overlay) -> int:

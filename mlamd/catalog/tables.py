@@ -4,7 +4,7 @@ Keys are made of numbers of 5 bytes, big-endian (``key``), so that a scan goes i
 Rows are msgpack arrays. A step's evidence is packed with it: ``step * 4 + grade`` (``actor``).
 
 ``meta``       ``watermark`` → number of the next event to fold; ``format`` → ``FORMAT``;
-               ``counters`` → [runs, steps, versions, gaps, names]: the last number of each;
+               ``counters`` → [runs, steps, versions, gaps, names, documents]: the last number of each;
                ``clock`` → time of the newest event, nanoseconds; ``recent`` → [versions that were
                moved or removed last, versions that were read last], at most 512 of each
 ``sessions``   number of its first event → [at_ns, session, mode, [sensor], boot, host, pid,
@@ -35,6 +35,10 @@ Rows are msgpack arrays. A step's evidence is packed with it: ``step * 4 + grade
                block_delay_ns or None], over the processes that have ended
 ``samples``    run + at_ns (8 bytes, big-endian) → [span_ns, processes, threads, user_us, system_us,
                rss_bytes, pss_bytes or None, read_bytes, written_bytes]
+``documents``  document → [sort, packed value] (``mlamd.journal.documents``)
+``document_ids`` 8 bytes of hash of sort and value + document → empty
+``meanings``   version → [document or 0, why it could not be looked at]
+``surroundings`` step → [document]
 
 The tables of ``LATER`` are missing where no recorder that knows them has opened the catalog; they then
 read as empty.
@@ -65,9 +69,13 @@ TABLES = (
     "gaps",
     "usage",
     "samples",
+    "documents",
+    "document_ids",
+    "meanings",
+    "surroundings",
 )
 
-LATER = frozenset({"usage", "samples"})
+LATER = frozenset({"usage", "samples", "documents", "document_ids", "meanings", "surroundings"})
 """Tables that a catalog of this format need not have."""
 
 NUMBER_BYTES = 5

@@ -29,7 +29,7 @@ COMMANDS = {
     "demo": "Record a small real project, and show what is known of it.",
 }
 
-_HIDDEN = frozenset({"mounted"})
+_HIDDEN = frozenset({"mounted", "recogniser"})
 """What only the program itself calls."""
 
 

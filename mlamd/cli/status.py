@@ -20,6 +20,7 @@ UNKNOWN: dict[str, Any] = {
     "events": 0,
     "waiting": None,
     "digesting": None,
+    "recognising": None,
     "watched_directories": None,
     "trouble": "",
 }
@@ -69,6 +70,8 @@ def _print(data: dict[str, Any], gaps: list[KnownGap]) -> None:
     text.say(f"events     {data['events']}")
     if data["digesting"]:
         text.say(f"digesting  {data['digesting']} files")
+    if data["recognising"]:
+        text.say(f"looking at {data['recognising']} files for what they are")
     if data["trouble"]:
         text.say(f"trouble    {data['trouble']}")
     text.say(f"gaps       {len(gaps)}")

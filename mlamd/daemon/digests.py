@@ -38,7 +38,8 @@ class Digester:
     """Fills in the digests of sealed versions, and finds out which were made by appending.
 
     ``at_once_bytes`` is the size up to which that happens before the event is stored; ``content``
-    answers for versions that were digested long ago.
+    answers for versions that were digested long ago. ``known`` is told of each that was digested: version,
+    path, stat and digest.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class Digester:
         at_once_bytes: int,
         most_bytes: int,
         content: Callable[[int], Content | None] = lambda version: None,  # noqa: ARG005  (a default)
+        known: Callable[[int, bytes, FileStat, bytes], None] = lambda *_: None,
     ) -> None:
         self._files = files
         self._at_once_bytes = at_once_bytes
         self._most_bytes = most_bytes
         self._content = content
+        self._on_known = known
         self._known: OrderedDict[int, Content] = OrderedDict()
         self._waiting: deque[_Task] = deque()
         self._tasks: dict[int, _Task] = {}
@@ -88,6 +91,11 @@ class Digester:
         self._keep(task, found.whole)
         return replace(event, digest=found.whole, derived=event.derived or _appended(task, found))
 
+    def digest_of(self, version: int) -> bytes | None:
+        """Return the digest of a version, if it is known."""
+        content = self._known.get(version) or self._content(version)
+        return None if content is None else content[1]
+
     def _before(self, previous: int, stat: FileStat) -> Content | None:
         content = self._known.get(previous) or self._content(previous)
         return content if content is not None and 0 < content[0] < stat.size_bytes else None
@@ -120,6 +128,7 @@ class Digester:
 
     def _keep(self, task: _Task, digest: bytes) -> None:
         self._known_marks.append(task.stat[:4])
+        self._on_known(task.version, task.path, task.stat, digest)
         self._known[task.version] = (task.stat.size_bytes, digest)
         if len(self._known) > _MOST_KEPT:
             self._known.popitem(last=False)

@@ -22,9 +22,11 @@ from mlamd.catalog.memory import CatalogMemory
 from mlamd.daemon import bypass
 from mlamd.daemon.bypass import Bypass, Sight
 from mlamd.daemon.digests import Digester
+from mlamd.daemon.documents import Documents
 from mlamd.daemon.inbox import Inbox, Item
 from mlamd.daemon.lock import StoreLock
 from mlamd.daemon.patterns import IGNORE_FILE, load_noise
+from mlamd.daemon.recognising import Recognising
 from mlamd.daemon.rescan import Rescan
 from mlamd.daemon.sampling import sample_runs
 from mlamd.daemon.sources import Sources, Surroundings, choose
@@ -38,6 +40,7 @@ from mlamd.host.occupants import mapped_for_writing
 from mlamd.host.usage import usage_host
 from mlamd.model import events
 from mlamd.model import observations as seen
+from mlamd.model.files import FileStat
 from mlamd.sensors.frames import Numbered
 from mlamd.sensors.own import OwnReads
 from mlamd.sensors.sampling import Sampler
@@ -53,6 +56,8 @@ _UNDERWAY_NS = 100_000_000
 _BATCH_S = 0.004
 _SYNC_S = 10.0
 _CATCH_UP_S = 60.0
+_LOOKS_S, _LOOKS_AT_END_S = 2.0, 5.0
+"""How long a question, and the end, wait for versions to be looked at."""
 _BUSY_S, _REST_S = 0.25, 5.0
 """How long the pump sleeps at most, while digests or the catalog are behind, and when nothing is."""
 _SLICE = 1000
@@ -106,7 +111,10 @@ class Recorder:
             self.settings.digest_at_once_bytes,
             self.settings.digest_most_bytes,
             self._memory.content,
+            self._digested,
         )
+        self._documents = Documents(self._memory)
+        self._recognising: Recognising | None = None
         self.sources: Sources
         self._whys: list[str] = []
         self.started_ns = self._clock.now_ns()
@@ -145,6 +153,8 @@ class Recorder:
                 return
 
         self.inbox = Inbox(self._clock, wake)
+        if self.settings.recognise:
+            self._recognising = Recognising(self._files, self._memory, self._documents, self._wake)
         try:
             await self._choose()
         except BaseException:
@@ -163,6 +173,8 @@ class Recorder:
                 nursery.start_soon(self._alive)
                 nursery.start_soon(self._pump)
                 nursery.start_soon(self._sample)
+                if self._recognising is not None:
+                    nursery.start_soon(self._recognising.run)
                 if self._mount is not None:
                     nursery.start_soon(self._watch_covered)
                 if resumed:
@@ -170,6 +182,9 @@ class Recorder:
                 if ready is not None:
                     ready.set()
                 await self._stopping.wait()
+                if self._recognising is not None and self._gone is None:
+                    await self._drain(commit=False)
+                    await self._recognising.settled(_LOOKS_AT_END_S)
                 nursery.cancel_scope.cancel()
         await self._end()
 
@@ -398,6 +413,8 @@ class Recorder:
         self._collect(self.attributor.drain())
         self.writer.add(self.digester.take())
         self.writer.add(self.digester.given_up())
+        if self._recognising is not None:
+            self.writer.add(self._recognising.take())
         self.sources.known(self.digester.take_known())
         dropped = self.writer.take_dropped()
         if dropped:
@@ -493,11 +510,26 @@ class Recorder:
             again: events.Event | None = None
             if type(event) is events.Moved:
                 again = self.digester.moved(event, self.attributor.path_of(event.path))
+                self._renamed(event)
             elif type(event) is events.Touched:
                 again = self.digester.touched(event, self.attributor.path_of(event.path))
             if again is not None:
                 ready.append(again)
         self.writer.add(ready)
+
+    def _digested(self, version: int, path: bytes, stat: FileStat, digest: bytes) -> None:
+        """Have a version of which the content is known looked at."""
+        if self._recognising is not None and path:
+            self._recognising.want(version, path, self._relative(path), stat, digest)
+
+    def _renamed(self, event: events.Moved) -> None:
+        path = self.attributor.path_of(event.path)
+        if self._recognising is not None and event.stat is not None:
+            digest = self.digester.digest_of(event.version)
+            self._recognising.renamed(event.version, path, self._relative(path), event.stat, digest)
+
+    def _relative(self, path: bytes) -> bytes:
+        return self.attributor.places.relative(path) or path
 
     def _folded(self) -> None:
         if not self.writer.waiting and not self.attributor.pending:
@@ -585,6 +617,9 @@ class Recorder:
             self._look(now_ns)
             self.attributor.settle_now(now_ns)
             await self._drain(commit=False)
+            if self._recognising is not None and self._recognising.waiting:
+                await self._recognising.settled(_LOOKS_S)
+                await self._drain(commit=False)
             wanted = self.writer.stored + self.writer.waiting
             await self.writer.commit(force=True)
         return not scope.cancelled_caught and self.writer.stored >= wanted
@@ -607,6 +642,7 @@ class Recorder:
             "events": self.writer.stored,
             "waiting": self.writer.waiting + self.attributor.holding,
             "digesting": self.digester.waiting,
+            "recognising": 0 if self._recognising is None else self._recognising.waiting,
             "watched_directories": self.sources.watched(),
             "trouble": self.writer.trouble or self.sources.trouble(),
             **self.sources.details(),

@@ -3,7 +3,8 @@
 import os
 import stat as modes
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -30,6 +31,14 @@ class Digests(NamedTuple):
     lost: bool = False
 
 
+class ContentError(Exception):
+    """A content cannot be read; the message says why. ``lost`` as in ``Digests``."""
+
+    def __init__(self, reason: str, *, lost: bool = False) -> None:
+        super().__init__(reason)
+        self.lost = lost
+
+
 class FileHost(Protocol):
     """What the recorder asks about files. Paths are absolute bytes."""
 
@@ -39,6 +48,13 @@ class FileHost(Protocol):
 
     def digest(self, path: bytes, stat: FileStat, prefix_bytes: int = 0) -> Digests:
         """Return the BLAKE3 digest of exactly the content that ``stat`` names, or why there is none."""
+        ...
+
+    def opened(self, path: bytes, stat: FileStat) -> AbstractContextManager[int]:
+        """Give a descriptor of exactly the content that ``stat`` names, as long as the block lasts.
+
+        Raises ``ContentError`` if it is not there, and, at the end of the block, if it has changed.
+        """
         ...
 
     def source_mark(self, path: bytes) -> SourceMark | None:
@@ -120,21 +136,30 @@ class LocalFiles:
 
     def digest(self, path: bytes, stat: FileStat, prefix_bytes: int = 0) -> Digests:
         """See ``FileHost``. Reads in chunks of 1 MiB and never follows a link or waits for a FIFO."""
+        try:
+            with self.opened(path, stat) as descriptor:
+                whole, prefix = _digests(descriptor, prefix_bytes)
+        except ContentError as error:
+            return Digests(None, None, str(error), error.lost)
+        return Digests(whole, prefix, "")
+
+    @contextmanager
+    def opened(self, path: bytes, stat: FileStat) -> Iterator[int]:
+        """See ``FileHost``. Never follows a link or waits for a FIFO."""
         if stat[:2] in self._forbidden:
-            return Digests(None, None, "it belongs to the record")
+            raise ContentError("it belongs to the record")
         try:
             descriptor = self._open(path)
         except OSError as error:
-            return Digests(None, None, _reason(error), isinstance(error, FileNotFoundError))
+            raise ContentError(_reason(error), lost=isinstance(error, FileNotFoundError)) from error
         try:
             if not stat.same_content(file_stat(os.fstat(descriptor))):
-                return Digests(None, None, "it changed before it could be read", lost=True)
-            whole, prefix = _digests(descriptor, prefix_bytes)
+                raise ContentError("it changed before it could be read", lost=True)
+            yield descriptor
             if not stat.same_content(file_stat(os.fstat(descriptor))):
-                return Digests(None, None, "it changed while it was read", lost=True)
-            return Digests(whole, prefix, "")
+                raise ContentError("it changed while it was read", lost=True)
         except OSError as error:
-            return Digests(None, None, _reason(error))
+            raise ContentError(_reason(error)) from error
         finally:
             self._close(descriptor)
 

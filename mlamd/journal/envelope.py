@@ -40,6 +40,9 @@ TAGS: dict[int, type[events.Event]] = {
     19: events.Touched,
     17: events.Used,
     18: events.Sampled,
+    20: events.Documented,
+    21: events.Recognised,
+    22: events.Surrounded,
 }
 """Tags are never reused."""
 
@@ -75,6 +78,7 @@ _DECODERS: dict[tuple[type[Any], str], Callable[[Any], Any]] = {
     (events.Touched, "stat"): _stat,
     (events.Flowed, "via"): Via,
     (events.Flowed, "grade"): Grade,
+    (events.Surrounded, "documents"): tuple,
 }
 
 _FIELDS = {kind: tuple(kind.__dataclass_fields__) for kind in TAGS.values()}

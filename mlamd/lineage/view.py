@@ -7,11 +7,13 @@ from mlamd.catalog.memory import find_name, path_row
 from mlamd.catalog.overlay import Overlay
 from mlamd.catalog.state import watermark
 from mlamd.catalog.tables import key, number, sampled_ns, unpack_actor
+from mlamd.journal import documents
 from mlamd.model.derived import (
     EarlierName,
     FileVersion,
     Flow,
     KnownGap,
+    Meaning,
     Reading,
     Run,
     Sample,
@@ -35,6 +37,7 @@ class View:
         self._versions: dict[int, FileVersion] = {}
         self._steps: dict[int, Step] = {}
         self._names: dict[int, bytes | tuple[str, ...]] = {}
+        self._documents: dict[int, tuple[str, dict[str, Any]]] = {}
 
     # --- names -------------------------------------------------------------------------------
 
@@ -225,6 +228,35 @@ class View:
         """Return the versions whose digest begins with ``prefix`` (at most 8 bytes are looked at here)."""
         places = self.tables.keys("digests", prefix[:8])
         return [number(place[8:]) for place in places]
+
+    # --- meanings ----------------------------------------------------------------------------
+
+    def document(self, document: int) -> tuple[str, dict[str, Any]]:
+        """Return sort and knowledge of a document; "" and nothing where it is missing or damaged."""
+        known = self._documents.get(document)
+        if known is None:
+            row = self.tables.get("documents", key(document))
+            try:
+                known = ("", {}) if row is None else (str(row[0]), documents.unpack(row[1]))
+            except ValueError:
+                known = ("", {})
+            self._documents[document] = known
+        return known
+
+    def meaning(self, version: int) -> Meaning | None:
+        """Return what a version is, None where nobody has looked yet."""
+        row = self.tables.get("meanings", key(version))
+        if row is None:
+            return None
+        _, known = self.document(row[0]) if row[0] else ("", {})
+        facts = known.get("facts", {})
+        kind, made = str(known.get("kind", "generic")), str(known.get("made", ""))
+        reason = str(row[1]) or str(facts.get("trouble", ""))
+        return Meaning(kind, str(known.get("format", "")), made or kind, facts, reason)
+
+    def surroundings(self, step: int) -> dict[str, dict[str, Any]]:
+        """Return what is known of the surroundings of a step, by sort (``mlamd.journal.documents``)."""
+        return dict(self.document(number) for number in self.tables.get("surroundings", key(step)) or ())
 
     # --- edges -------------------------------------------------------------------------------
 

@@ -1,6 +1,8 @@
 """What is derived from the events: the things that people ask about."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mlamd.model.evidence import Grade, Origin, Via
 
@@ -138,6 +140,18 @@ class KnownGap:
     reason: str
     detail: str
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a version is: ``kind`` to who reads it, ``made`` to who wrote it; see ``recognise.finding``."""
+
+    kind: str
+    format: str
+    made: str
+    facts: Mapping[str, Any]
+    reason: str = ""
+    """Why it could not be looked at, or not be understood."""
 
 
 @dataclass(frozen=True, slots=True)

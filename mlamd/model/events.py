@@ -1,7 +1,7 @@
 """The facts of the journal: immutable, numbered by the journal, versioned by its envelope.
 
-Runs, steps, versions, gaps and names are numbered from 1 in the order of their first event; 0 means
-none. Names (paths, command lines, directories) stand once in a ``Named`` event and are referred to
+Runs, steps, versions, gaps, names and documents are numbered from 1 in the order of their first event;
+0 means none. Names (paths, command lines, directories) stand once in a ``Named`` event and are referred to
 by number. Times are wall clock nanoseconds. The order of the fields is the stored order: new fields
 go to the end and have a default.
 """
@@ -259,6 +259,33 @@ class Sampled:
     written_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Documented:
+    """A piece of knowledge, from now on known by its number; ``value`` as in ``documents.pack``."""
+
+    document: int
+    sort: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What the content of a version means is in a document (0: it could not be looked at, ``reason``)."""
+
+    version: int
+    document: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Surrounded:
+    """In what surroundings a step ran: documents, one of each sort at most."""
+
+    step: int
+    at_ns: int
+    documents: tuple[int, ...]
+
+
 Event = (
     SessionStarted
     | SessionEnded
@@ -279,4 +306,7 @@ Event = (
     | Touched
     | Used
     | Sampled
+    | Documented
+    | Recognised
+    | Surrounded
 )
