@@ -101,6 +101,10 @@ class Attributor:
         """Return the absolute path with this number, which an event since the last ``forget`` named."""
         return self.places.absolute(self._judge.versions.path_of(name))
 
+    def words_of(self, name: int) -> tuple[str, ...]:
+        """Return the list of words with this number, which an event since the last ``forget`` named."""
+        return self._judge.versions.words_of(name)
+
     def take_maybe_appended(self) -> set[int]:
         """Return the versions, since the last call, of which the previous one may be the beginning."""
         found, self._judge.maybe_appended = self._judge.maybe_appended, set()

@@ -130,6 +130,8 @@ class Runs:
                 self._name((facts.cgroup,)) if facts.cgroup not in {"", "/"} else 0,
                 self._name((facts.container,)) if facts.container else 0,
                 facts.inner_pid,
+                self._name(facts.variables) if facts.variables else 0,
+                self._name((facts.program,)) if facts.program not in {"", facts.executable} else 0,
             )
         )
         above = _step_above(process)

@@ -202,9 +202,11 @@ class Process:
         it was forked from without exec, or whose framework's worker it is.
         """
         self.facts = facts
-        self.role: Role = role_of(facts)
-        self.argued: frozenset[bytes] | None = None
         parent = self.parent
+        # What the recorder starts works for it: git, who looks at files.
+        works = parent is not None and parent.role is Role.RECORDER
+        self.role: Role = Role.RECORDER if works else role_of(facts)
+        self.argued: frozenset[bytes] | None = None
         ours = (
             parent is not None
             and not parent.role.anchors

@@ -25,6 +25,7 @@ class Versions:
         self._inodes: dict[tuple[int, ...], set[bytes]] = {}
         """The paths at which an inode was met."""
         self._words: dict[tuple[str, ...], int] = {}
+        self._listed: dict[int, tuple[str, ...]] = {}
 
     def name(self, value: bytes | tuple[str, ...]) -> int:
         """Return the number of a name; a new one is made known first."""
@@ -32,12 +33,17 @@ class Versions:
             number = self._words.get(value)
             if number is None:
                 number = self._words[value] = self._memory.name(value) or self._new_name(value)
+                self._listed[number] = value
             return number
         return self.path(value).name
 
     def path_of(self, number: int) -> bytes:
         """Return the path that has this number; it must have been asked for since the last ``forget``."""
         return self._numbered[number]
+
+    def words_of(self, number: int) -> tuple[str, ...]:
+        """Return the list that has this number; it must have been asked for since the last ``forget``."""
+        return self._listed[number]
 
     def _new_name(self, value: bytes | tuple[str, ...]) -> int:
         self._last_name += 1
@@ -231,6 +237,7 @@ class Versions:
             self._inodes.clear()
         if len(self._words) > _MOST_KEPT // 10:
             self._words.clear()
+            self._listed.clear()
 
 
 def _same_hands(source: PathState, at_ns: int, movers: Actors) -> bool:

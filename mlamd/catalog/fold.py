@@ -136,8 +136,9 @@ def _run_ended(tables: Overlay, event: events.RunEnded) -> None:
 def _step_started(tables: Overlay, event: events.StepStarted) -> None:
     row = [event.run, event.at_ns, event.boot, event.pid, event.start, event.argv, event.cwd]
     row += [event.executable, None, None, []]
-    if event.cgroup or event.container or event.inner_pid:
-        row += [event.cgroup, event.container, event.inner_pid]
+    more = [event.cgroup, event.container, event.inner_pid, event.variables, event.program]
+    if any(more):
+        row += more
     tables.put("steps", key(event.step), row)
     tables.put("run_steps", key(event.run, event.step), b"")
 

@@ -18,8 +18,8 @@ Rows are msgpack arrays. A step's evidence is packed with it: ``step * 4 + grade
 ``run_ids``    public id → run
 ``run_steps``  run + step → empty
 ``steps``      step → [run, at_ns, boot, pid, start, argv, cwd, executable, ended_ns or None,
-               exit code or None, rereads]; where there is one, also control group, id of the container
-               (names) and pid in its own namespace
+               exit code or None, rereads]; where there is any, also control group, id of the container
+               (names), pid in its own namespace, variables and path by which it was started (names)
 ``versions``   version → [path, at_ns, size or None, mtime_ns or None, digest or None, origin,
                previous, derived, [actor], replaced, [[earlier path, until_ns, [actor]]], gone or None,
                reason for a missing digest]; ``gone`` is [at_ns, [actor]]

@@ -21,6 +21,7 @@ from mlamd.attribution.noise import Sort
 from mlamd.catalog.memory import CatalogMemory
 from mlamd.daemon import bypass
 from mlamd.daemon.bypass import Bypass, Sight
+from mlamd.daemon.contexts import Contexts, Place
 from mlamd.daemon.digests import Digester
 from mlamd.daemon.documents import Documents
 from mlamd.daemon.inbox import Inbox, Item
@@ -66,6 +67,9 @@ _LOOK_EVERY_NS = 500_000_000
 _UNRESOLVED_NS = 100_000_000
 _MANY = 20_000
 """After a batch of observations as large as this, memory is given back to the system."""
+
+_EXPERIMENTS = frozenset({"job", "notebook"})
+"""The kinds of runs of which it is worth to know the surroundings."""
 
 _RESCANNED = frozenset({"overflow", "inbox-full", "sensor-full", "sensor-down", "remounted"})
 """Losses of file events, after which all files are looked at again."""
@@ -115,6 +119,9 @@ class Recorder:
         )
         self._documents = Documents(self._memory)
         self._recognising: Recognising | None = None
+        self._contexts = Contexts(self._documents, self._clock, self._wake)
+        self._kinds: dict[int, str] = {}
+        """The kinds of runs that have begun."""
         self.sources: Sources
         self._whys: list[str] = []
         self.started_ns = self._clock.now_ns()
@@ -173,6 +180,7 @@ class Recorder:
                 nursery.start_soon(self._alive)
                 nursery.start_soon(self._pump)
                 nursery.start_soon(self._sample)
+                nursery.start_soon(self._contexts.run)
                 if self._recognising is not None:
                     nursery.start_soon(self._recognising.run)
                 if self._mount is not None:
@@ -182,9 +190,9 @@ class Recorder:
                 if ready is not None:
                     ready.set()
                 await self._stopping.wait()
-                if self._recognising is not None and self._gone is None:
+                if self._gone is None:
                     await self._drain(commit=False)
-                    await self._recognising.settled(_LOOKS_AT_END_S)
+                    await self._looked_at(_LOOKS_AT_END_S)
                 nursery.cancel_scope.cancel()
         await self._end()
 
@@ -413,6 +421,7 @@ class Recorder:
         self._collect(self.attributor.drain())
         self.writer.add(self.digester.take())
         self.writer.add(self.digester.given_up())
+        self.writer.add(self._contexts.take())
         if self._recognising is not None:
             self.writer.add(self._recognising.take())
         self.sources.known(self.digester.take_known())
@@ -502,10 +511,17 @@ class Recorder:
         maybe_appended = self.attributor.take_maybe_appended()
         for event in made:
             if type(event) is events.Sealed:
+                self._contexts.code_changed()
                 maybe = event.version in maybe_appended
                 path = self.attributor.path_of(event.path)
                 ready.append(self.digester.complete(event, path, maybe_appended=maybe))
                 continue
+            if type(event) is events.StepStarted:
+                self._begun(event)
+            elif type(event) is events.RunStarted:
+                self._kinds[event.run] = event.kind
+            elif type(event) is events.RunEnded:
+                self._kinds.pop(event.run, None)
             ready.append(event)
             again: events.Event | None = None
             if type(event) is events.Moved:
@@ -516,6 +532,14 @@ class Recorder:
             if again is not None:
                 ready.append(again)
         self.writer.add(ready)
+
+    def _begun(self, event: events.StepStarted) -> None:
+        """Have the surroundings of a step of an experiment found out."""
+        if self._kinds.get(event.run) in _EXPERIMENTS:
+            named = self.attributor.words_of
+            directory, executable = named(event.cwd)[0], named(event.executable)[0]
+            program = named(event.program)[0] if event.program else executable
+            self._contexts.want(Place(event.step, directory, program, executable))
 
     def _digested(self, version: int, path: bytes, stat: FileStat, digest: bytes) -> None:
         """Have a version of which the content is known looked at."""
@@ -617,12 +641,19 @@ class Recorder:
             self._look(now_ns)
             self.attributor.settle_now(now_ns)
             await self._drain(commit=False)
-            if self._recognising is not None and self._recognising.waiting:
-                await self._recognising.settled(_LOOKS_S)
-                await self._drain(commit=False)
+            await self._looked_at(_LOOKS_S)
+            await self._drain(commit=False)
             wanted = self.writer.stored + self.writer.waiting
             await self.writer.commit(force=True)
         return not scope.cancelled_caught and self.writer.stored >= wanted
+
+    async def _looked_at(self, patience_s: float) -> None:
+        """Wait until it is known what files mean and where steps run, but not for long."""
+        with trio.move_on_after(patience_s):
+            if self._contexts.waiting:
+                await self._contexts.settled(patience_s)
+            if self._recognising is not None and self._recognising.waiting:
+                await self._recognising.settled(patience_s)
 
     @property
     def notes(self) -> list[str]:

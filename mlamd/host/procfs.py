@@ -6,6 +6,7 @@ import stat
 import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -18,6 +19,13 @@ _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _MOST_DESCRIPTORS = 1024
 _MANY_DESCRIPTORS = 256
 _ACCESS = 0o3
+_KEPT = re.compile(
+    rb"(CUDA|NCCL|OMP|MKL|OPENBLAS|GOMP|KMP|NUMEXPR|ROCR|HIP|GLOO|TORCH|PYTORCH|XLA|TF|JAX|SLURM|RAY|HYDRA|OMPI|PMI"
+    rb"|ACCELERATE|DEEPSPEED|TRANSFORMERS|TOKENIZERS|CONDA|KUBERNETES)_\w+="
+    rb"|(RANK|LOCAL_RANK|GROUP_RANK|NODE_RANK|WORLD_SIZE|LOCAL_WORLD_SIZE|MASTER_ADDR|MASTER_PORT|PYTHONHASHSEED"
+    rb"|PYTHONPATH|VIRTUAL_ENV|LD_LIBRARY_PATH|LD_PRELOAD|HOSTNAME|POD_NAME|LANG|TZ)="
+)
+"""Names of variables that say how a program computes. Others are never read further than their names."""
 
 
 def read(path: str) -> bytes:
@@ -93,6 +101,7 @@ class ProcFs:
             argv=tuple(_text(word) for word in argv.rstrip(b"\0").split(b"\0")) if argv else (),
             cwd=_link(f"{base}/cwd"),
             executable=_link(f"{base}/exe").removesuffix(" (deleted)"),
+            **_environment(base, argv),
         )
 
     def threads(self, pid: int) -> int:
@@ -230,7 +239,7 @@ def look_at_image(pid: int) -> list[object] | None:
 
     Returns command line, executable and directory (bytes), the targets of the standard descriptors, uid,
     name, group, session and terminal, None in the place of what could not be read; None if the command
-    line is gone already.
+    line is gone already. Then the variables and the path by which it was started, as in ``ProcessFacts``.
     """
     base = f"/proc/{pid}"
     try:
@@ -246,7 +255,7 @@ def look_at_image(pid: int) -> list[object] | None:
     try:
         data = read(f"{base}/stat")
     except OSError:
-        return [argv, executable, cwd, standard, uid, None, None, None, None]
+        return [argv, executable, cwd, standard, uid, None, None, None, None, [], b""]
     open_, close = data.find(b"("), data.rfind(b")")
     fields = data[close + 2 :].split(b" ", 6)
     return [
@@ -257,7 +266,34 @@ def look_at_image(pid: int) -> list[object] | None:
         uid,
         _text(data[open_ + 1 : close]),
         *(int(field) for field in fields[2:5]),
+        *environment_of(base, argv),
     ]
+
+
+def environment_of(base: str, argv: bytes) -> tuple[list[bytes], bytes]:
+    """Return the variables of a process that say how it computes, and the path by which it was started.
+
+    Source: proc_pid_environ(5); of the search path, execvp(3).
+    """
+    try:
+        variables = read(f"{base}/environ").split(b"\0")
+    except OSError:
+        variables = []
+    kept = [variable for variable in variables if _KEPT.match(variable)]
+    first = argv.partition(b"\0")[0]
+    if b"/" in first or not first:
+        return kept, first
+    path = next((variable[5:] for variable in variables if variable.startswith(b"PATH=")), b"")
+    for directory in path.split(b":"):
+        program = directory + b"/" + first
+        if directory.startswith(b"/") and os.access(program, os.X_OK):
+            return kept, program
+    return kept, first
+
+
+def _environment(base: str, argv: bytes) -> dict[str, Any]:
+    variables, program = environment_of(base, argv)
+    return {"variables": tuple(_text(variable) for variable in variables), "program": _text(program)}
 
 
 def parent_of(process: int) -> int:

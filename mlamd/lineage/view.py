@@ -112,7 +112,7 @@ class View:
         if row is None:
             raise KeyError(step)
         run, at_ns, _, pid, _, argv, cwd, executable, ended_ns, exit_code, rereads = row[:11]
-        cgroup, container, inner_pid = row[11:14] if len(row) > 11 else (0, 0, 0)
+        cgroup, container, inner_pid, variables, started_as = [*row[11:], 0, 0, 0, 0, 0][:5]
         public = self.run(run).id
         place = 1 + self.steps_of(run).index(step)
         directory, program = self.words(cwd), self.words(executable)
@@ -131,6 +131,8 @@ class View:
             self._word(cgroup),
             self._word(container),
             inner_pid,
+            self.words(variables) if variables else (),
+            self._word(started_as),
         )
         self._steps[step] = known
         return known

@@ -56,6 +56,10 @@ class Step:
     cgroup: str = ""
     container: str = ""
     inner_pid: int = 0
+    variables: tuple[str, ...] = ()
+    """Those of its environment that say how it computes, ``NAME=VALUE`` each."""
+    program: str = ""
+    """The path by which it was started, "" if that is the executable's own."""
 
 
 @dataclass(frozen=True, slots=True)

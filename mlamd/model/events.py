@@ -88,6 +88,9 @@ class StepStarted:
     container: int = 0
     inner_pid: int = 0
     """Control group and id of the container (names), pid in its own namespace; 0 where there is none."""
+    variables: int = 0
+    program: int = 0
+    """Variables of its environment, ``NAME=VALUE`` each, and the path by which it was started (names)."""
 
 
 @dataclass(frozen=True, slots=True)

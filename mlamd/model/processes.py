@@ -41,6 +41,10 @@ class ProcessFacts:
     """The id of the container that the control group is that of."""
     inner_pid: int = 0
     """Its pid in its own pid namespace, 0 if that is ours."""
+    variables: tuple[str, ...] = ()
+    """Those of its environment that say how it computes, as ``NAME=VALUE``."""
+    program: str = ""
+    """The path by which it was started: of an interpreter it tells the virtual environment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from mlamd.model.files import FileStat
 from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts, ProcessKey
 from mlamd.sensors.signals import Deed, Kept
 
-PROTOCOL = 1
+PROTOCOL = 2
 MOST_BYTES = 1 << 24
 LENGTH = struct.Struct(">I")
 
@@ -138,7 +138,7 @@ class Reader:
             facts = list(row[2])
             facts[0] = self._process(facts[0])
             facts[2] = None if facts[2] is None else self._process(facts[2])
-            facts[9] = tuple(facts[9])
+            facts[9], facts[16] = tuple(facts[9]), tuple(facts[16])
             return seen.ProcessSeen(row[1], ProcessFacts(*facts), row[3])
         if kind == HELD:
             files = tuple(HeldFile(*file) for file in row[3])

@@ -108,7 +108,8 @@ def seen_in(image: Image | None, before: ProcessFacts) -> Seen | None:
     """
     if image is None:
         return None
-    argv, executable, cwd, standard, uid, name, group, session, terminal, place, shared = image
+    argv, executable, cwd, standard, uid, name, group, session, terminal, *around, place, shared = image
+    variables, program = around
     files = tuple(
         HeldFile(os.fsencode(target), reads=number == 0, writes=number > 0)
         for number, target in enumerate(standard)
@@ -129,6 +130,8 @@ def seen_in(image: Image | None, before: ProcessFacts) -> Seen | None:
         group=before.group if group is None else group,
         session=before.session if session is None else session,
         terminal=before.terminal if terminal is None else terminal,
+        variables=tuple(_text(variable) for variable in variables),
+        program=_text(program),
     )
     return Seen(facts, (files, pipes), place, tuple(HeldPipe(*end) for end in shared))
 

@@ -191,6 +191,7 @@ class Subscription:
             facts = replace(facts, own=True)
         if not self._is_theirs(facts):
             facts = replace(facts, argv=(), cwd="", executable="", cgroup="", container="", inner_pid=0)
+            facts = replace(facts, variables=(), program="")
         self._tell(seen.ProcessSeen(at_ns, facts, since_ns))
 
     def _tell_held(self, known: Known, held: Held | None, at_ns: int) -> None:

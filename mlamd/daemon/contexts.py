@@ -1,0 +1,132 @@
+"""Finds out in what surroundings the steps of experiments run: machine, packages, state of the code.
+
+Each is a document that is stored once, so that a step costs a few numbers. It is found out behind the
+recording, a moment after the step was seen; what has not changed since the last step is not looked at again.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+
+from mlamd.daemon.documents import Documents
+from mlamd.host import interpreters, machine, repositories
+from mlamd.host.clock import Clock
+from mlamd.journal import documents
+from mlamd.journal.documents import CODE, HOST, PACKAGES
+from mlamd.model.events import Event, Surrounded
+
+_MOST_WAITING = 1_000
+_REST = 3.0
+"""After looking at a repository it is not looked at again for this many times as long as that took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a step runs: its directory, the path by which its program was started, and its executable."""
+
+    step: int
+    directory: str
+    program: str
+    executable: str
+
+
+class Contexts:
+    """Has the surroundings of steps found out; ``code_changed`` says that files of the workspace changed."""
+
+    def __init__(self, book: Documents, clock: Clock, woken: Callable[[], None]) -> None:
+        self._book = book
+        self._clock = clock
+        self._woken = woken
+        self._waiting: deque[Place] = deque()
+        self._host: bytes | None = None
+        self._packages: dict[tuple[object, ...], bytes] = {}
+        self._code: dict[str, bytes] = {}
+        self._changed = True
+        self._rest_until_s = 0.0
+        self._done: list[Event] = []
+        self._busy = False
+        self._news = trio.Event()
+        self._idle = trio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many steps wait."""
+        return len(self._waiting) + self._busy
+
+    def code_changed(self) -> None:
+        """Take note that the state of the code may be another one now."""
+        self._changed = True
+
+    def want(self, place: Place) -> None:
+        """Have the surroundings of a step found out."""
+        if len(self._waiting) < _MOST_WAITING:
+            self._waiting.append(place)
+            self._news.set()
+
+    def take(self) -> list[Event]:
+        """Return what has been found out since the last call."""
+        done, self._done = self._done, []
+        return done
+
+    async def settled(self, patience_s: float) -> None:
+        """Wait until nobody waits any more, but not for long."""
+        self._news.set()
+        with trio.move_on_after(patience_s):
+            while self.waiting:
+                await self._idle.wait()
+
+    async def run(self) -> None:
+        """Find out until cancelled."""
+        while True:
+            while not self._waiting:
+                self._idle.set()
+                self._news = trio.Event()
+                await self._news.wait()
+            self._idle = trio.Event()
+            place = self._waiting.popleft()
+            self._busy = True
+            found = await trio.to_thread.run_sync(self._look, place)
+            self._busy = False
+            numbers = []
+            for sort, value in found:
+                number, new = self._book.number(sort, value)
+                self._done += new
+                numbers.append(number)
+            self._done.append(Surrounded(place.step, self._clock.now_ns(), tuple(numbers)))
+            self._woken()
+
+    def _look(self, place: Place) -> list[tuple[str, bytes]]:
+        if self._host is None:
+            self._host = documents.pack(machine.machine())
+        found = [(HOST, self._host)]
+        if interpreters.is_python(place.executable):
+            found.append((PACKAGES, self._installed(place)))
+        code = self._code_in(place.directory)
+        if code:
+            found.append((CODE, code))
+        return found
+
+    def _installed(self, place: Place) -> bytes:
+        marks = interpreters.marks(place.program, place.executable)
+        known = self._packages.get(marks)
+        if known is None:
+            known = documents.pack(interpreters.installed(place.program, place.executable))
+            self._packages[marks] = known
+        return known
+
+    def _code_in(self, directory: str) -> bytes:
+        """Return the state of the code, b"" where there is no repository."""
+        known = self._code.get(directory)
+        if known is not None and (not self._changed or time.monotonic() < self._rest_until_s):
+            return known
+        self._changed = False
+        began_s = time.monotonic()
+        state: dict[str, Any] | None = repositories.state(directory)
+        took_s = time.monotonic() - began_s
+        self._rest_until_s = time.monotonic() + _REST * took_s
+        self._code[directory] = value = documents.pack(state) if state is not None else b""
+        return value
