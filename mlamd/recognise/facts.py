@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from mlamd.recognise.finding import Fact
 
@@ -9,26 +10,49 @@ MOST_ITEMS = 2_000
 """How many columns, settings or tensors are listed; how many there are is told beside them."""
 MOST_TEXT = 1_000
 MOST_DEPTH = 12
+MOST_PARTS = 20_000
+"""How many values a fact has in all, so that one that refers to itself ten times ten times stays small."""
 
 
-def bounded(value: object, depth: int = 0) -> Fact:
-    """Return a value as facts may hold it: cut short, and with text for what JSON does not know."""
-    if value is None or isinstance(value, bool | int):
-        return value if not isinstance(value, int) or abs(value) < 1 << 63 else str(value)[:MOST_TEXT]
+def bounded(value: object) -> Fact:
+    """Return a value as facts may hold it: cut short, and with text for what JSON does not know.
+
+    However often a part occurs in it, no more than ``MOST_PARTS`` parts come out.
+    """
+    return _bounded(value, 0, [MOST_PARTS])
+
+
+def _bounded(value: object, depth: int, left: list[int]) -> Fact:
+    left[0] -= 1
+    if isinstance(value, Mapping | Sequence | set | frozenset) and not isinstance(
+        value, str | bytes | bytearray
+    ):
+        if depth >= MOST_DEPTH or left[0] <= 0:
+            return "…"
+        if isinstance(value, Mapping):
+            pairs = islice(value.items(), MOST_ITEMS)
+            return {str(key)[:MOST_TEXT]: _bounded(one, depth + 1, left) for key, one in pairs if left[0] > 0}
+        return [_bounded(one, depth + 1, left) for one in islice(value, MOST_ITEMS) if left[0] > 0]
+    return _plain(value)
+
+
+def _plain(value: object) -> Fact:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < 1 << 63 else _long(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    if isinstance(value, str):
-        return value if len(value) <= MOST_TEXT else value[:MOST_TEXT] + "…"
     if isinstance(value, bytes | bytearray):
-        return bounded(bytes(value[:MOST_TEXT]).decode("utf-8", "backslashreplace"))
-    if depth >= MOST_DEPTH:
-        return "…"
-    if isinstance(value, Mapping):
-        pairs = list(value.items())[:MOST_ITEMS]
-        return {str(key)[:MOST_TEXT]: bounded(item, depth + 1) for key, item in pairs}
-    if isinstance(value, Sequence | set | frozenset):
-        return [bounded(item, depth + 1) for item in list(value)[:MOST_ITEMS]]
-    return bounded(str(value))
+        return bytes(value[:MOST_TEXT]).decode("utf-8", "backslashreplace")
+    text = value if isinstance(value, str) else str(value)
+    return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + "…"
+
+
+def _long(value: int) -> str:
+    """Return an integer beyond 64 bits as text; one of more digits than Python converts, as a power."""
+    digits = value.bit_length() * 3 // 10
+    return str(value) if digits < MOST_TEXT else f"about 10**{digits}"
 
 
 def flattened(value: object, prefix: str = "") -> dict[str, Fact]:
@@ -39,7 +63,7 @@ def flattened(value: object, prefix: str = "") -> dict[str, Fact]:
         name, item, depth = waiting.pop()
         inner: list[tuple[str, object]] = []
         if isinstance(item, Mapping):
-            inner = [(str(key), part) for key, part in list(item.items())[:MOST_ITEMS]]
+            inner = [(str(key)[:MOST_TEXT], part) for key, part in islice(item.items(), MOST_ITEMS)]
         elif isinstance(item, list | tuple) and any(
             isinstance(part, Mapping | list | tuple) for part in item
         ):

@@ -1,5 +1,6 @@
 """Which recognisers there are: mlamd's own and those of other packages, all found in the same way."""
 
+from dataclasses import replace
 from importlib.metadata import entry_points
 
 from mlamd.recognise.finding import Finding, RecogniseError, Recogniser, Subject
@@ -31,8 +32,15 @@ class Registry:
                 trouble = trouble or f"{recogniser.name}: {type(error).__name__}"
             else:
                 if found is not None:
-                    return found
+                    return _with_trouble(found, trouble)
         return Finding("generic", "", {"trouble": trouble} if trouble else {})
+
+
+def _with_trouble(found: Finding, trouble: str) -> Finding:
+    """Return what was found; if that is no more than a text, also why the one who knew it gave up."""
+    if not trouble or found.kind != "generic" or "trouble" in found.facts:
+        return found
+    return replace(found, facts={**found.facts, "trouble": trouble})
 
 
 def installed() -> Registry:

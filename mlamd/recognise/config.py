@@ -1,0 +1,121 @@
+"""Documents of settings: configuration, or the metrics that a run left.
+
+The names and the values decide: many numbers in a file named after metrics are metrics. A flat document
+with numbers is a configuration to who reads it, and metrics where a run wrote it.
+"""
+
+import re
+from collections.abc import Mapping
+
+from mlamd.masking.text import mask_setting
+from mlamd.recognise import document
+from mlamd.recognise.facts import MOST_ITEMS, bounded, flattened
+from mlamd.recognise.finding import Fact, Finding, RecogniseError, Subject
+from mlamd.recognise.metric_names import STEPS, is_metric, is_step, names_metrics
+from mlamd.recognise.series import SeriesBook, is_number, of_lists, of_records
+from mlamd.recognise.typed import typed_nested
+
+_OVERRIDE = re.compile(r"(\+{1,2}|~)?([\w./@-]+)(?:=(.*))?$", re.DOTALL)
+_LEAST_NUMBERS = 0.5
+
+
+def settings_of(value: object) -> dict[str, Fact]:
+    """Return settings with dotted names, their secrets masked."""
+    return {name: bounded(mask_setting(name, one)) for name, one in flattened(value).items()}
+
+
+def numbers_of(settings: Mapping[str, Fact]) -> dict[str, Fact]:
+    """Return those settings that are numbers."""
+    return {name: value for name, value in settings.items() if is_number(value)}
+
+
+class ConfigRecogniser:
+    """YAML, JSON, TOML, INI and ``.env`` by their names."""
+
+    name = "config"
+    rank = 75
+
+    def recognise(self, subject: Subject) -> Finding | None:
+        """Return settings or metrics; None for documents that are data, or too large."""
+        form = document.format_of(subject)
+        if not form:
+            return None
+        try:
+            held = document.read_document(subject, form)
+        except RecogniseError as error:
+            return Finding("config", form, {"trouble": str(error)})
+        if held is None:
+            return None
+        if b".hydra/" in subject.path:
+            return _hydra(held, form)
+        if isinstance(held, list):
+            return _of_list(held, form)
+        if not isinstance(held, Mapping):
+            return Finding("generic", form)
+        return _of_mapping(subject, held, form)
+
+
+def _hydra(held: object, form: str) -> Finding:
+    """Return what Hydra wrote for a run: its configuration, or the overrides it was started with."""
+    if not isinstance(held, list):
+        return Finding("config", form, {"tool": "hydra", "settings": settings_of(held)})
+    words = [str(word) for word in held if isinstance(word, str)]
+    found: dict[str, object] = {}
+    for word in words:
+        match = _OVERRIDE.match(word)
+        if match is not None and match[3] is not None:
+            found[match[2]] = typed_nested(match[3])
+    shown = [mask_setting(word.partition("=")[0], word.partition("=")[2]) for word in words]
+    overrides: list[Fact] = [
+        f"{word.partition('=')[0]}={value}" if "=" in word else word
+        for word, value in zip(words, shown, strict=True)
+    ]
+    return Finding(
+        "config", form, {"tool": "hydra", "overrides": bounded(overrides), "settings": settings_of(found)}
+    )
+
+
+def _of_list(held: list[object], form: str) -> Finding | None:
+    """Return metrics if the list has records with a step and a metric; other lists are data."""
+    if not held or not all(isinstance(record, Mapping) for record in held[:100]):
+        return Finding("generic", form)
+    if looks_like_log(held[:100]):
+        return Finding("metrics", form, of_records(held, STEPS).facts())
+    return None
+
+
+def looks_like_log(records: list[object]) -> bool:
+    """Return True if some records have a step, and a number whose name is that of a metric."""
+    return any(
+        isinstance(record, Mapping)
+        and any(is_step(str(name)) for name in record)
+        and any(is_metric(str(name)) and is_number(value) for name, value in record.items())
+        for record in records
+    )
+
+
+def _of_mapping(subject: Subject, held: Mapping[str, object], form: str) -> Finding:
+    named = names_metrics(subject.name)
+    settings = settings_of(held)
+    book = of_lists(held)
+    if book is not None and (named or any(map(is_metric, book.series))):
+        return _with_series(held, book, form)
+    numbers = numbers_of(settings)
+    many = bool(numbers) and len(numbers) >= len(settings) * _LEAST_NUMBERS
+    facts: dict[str, Fact] = {"settings": settings}
+    if len(settings) >= MOST_ITEMS:
+        facts["settings_cut"] = True
+    if form in {"json", "yaml", "toml"} and many and named:
+        return Finding("metrics", form, {"scalars": numbers, **facts})
+    flat = not any(isinstance(value, Mapping | list) for value in held.values())
+    if form == "json" and many and flat:
+        return Finding("config", form, {"scalars": numbers, **facts}, made="metrics")
+    return Finding("config", form, facts)
+
+
+def _with_series(held: Mapping[str, object], book: SeriesBook, form: str) -> Finding:
+    rest = settings_of({name: value for name, value in held.items() if name not in book.series})
+    facts = book.facts()
+    if rest:
+        facts |= {"scalars": numbers_of(rest), "settings": rest}
+    return Finding("metrics", form, facts)
