@@ -9,6 +9,7 @@ from mlamd.attribution.noise import Sort
 from mlamd.attribution.people import People
 from mlamd.attribution.pipes import Pipes
 from mlamd.attribution.places import Places
+from mlamd.attribution.roles import Role
 from mlamd.attribution.runs import Runs
 from mlamd.attribution.state import Access, Memory, Open, PathState, Process, StepState
 from mlamd.attribution.versions import Versions
@@ -173,6 +174,8 @@ class Judge:
 
     def _read(self, access: Access) -> None:
         found = tuple(self._actors(access))
+        if access.process is not None and found and found[0][0].role is Role.RECORDER:
+            return  # who looks into files for the record is none of their readers
         if access.process is None:
             # At a prompt, somebody short-lived is the likelier reader; the shell would carry it on for hours.
             found = tuple((process, grade) for process, grade in found if not is_prompt(process))

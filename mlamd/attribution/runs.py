@@ -1,12 +1,15 @@
 """Runs and steps: made when a process touches the workspace, ended when their processes have."""
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from mlamd.attribution.jobs import is_job, key_of, kind_of, public_id
 from mlamd.attribution.state import Memory, Process, RunState, StepState
+from mlamd.masking.environment import environment
+from mlamd.masking.words import mask_words
 from mlamd.model import events
 from mlamd.model.evidence import Grade, Via
-from mlamd.model.processes import ProcessKey, UnfinishedStep
+from mlamd.model.processes import ProcessFacts, ProcessKey, UnfinishedStep
 
 
 def ranges(reads: dict[int, int]) -> tuple[tuple[int, int, int], ...]:
@@ -102,7 +105,7 @@ class Runs:
         if known:
             return RunState(known, public, key, started_ns=facts.started_ns)
         self._last_run += 1
-        argv, cwd = self._name(facts.argv or (facts.name,)), self._name((facts.cwd,))
+        argv, cwd = self._name(_shown(facts)), self._name((facts.cwd,))
         self._emit(
             events.RunStarted(self._last_run, public, facts.started_ns, kind_of(root), argv, cwd, facts.uid)
         )
@@ -113,7 +116,7 @@ class Runs:
         self._last_step += 1
         facts = process.facts
         step = StepState(self._last_step, run, process, process.image_ns)
-        argv, cwd = self._name(facts.argv or (facts.name,)), self._name((facts.cwd,))
+        argv, cwd = self._name(_shown(facts)), self._name((facts.cwd,))
         program = self._name((facts.executable,))
         key = process.key
         self._emit(
@@ -130,7 +133,7 @@ class Runs:
                 self._name((facts.cgroup,)) if facts.cgroup not in {"", "/"} else 0,
                 self._name((facts.container,)) if facts.container else 0,
                 facts.inner_pid,
-                self._name(facts.variables) if facts.variables else 0,
+                self._name(_masked_variables(facts.variables)) if facts.variables else 0,
                 self._name((facts.program,)) if facts.program not in {"", facts.executable} else 0,
             )
         )
@@ -154,7 +157,7 @@ class Runs:
     def _resume(self, process: Process) -> StepState | None:
         """Go on with a step of an earlier recorder whose process is still running the same program."""
         for row in self._resumable.get(process.key, ()):
-            if row.argv != (process.facts.argv or (process.facts.name,)):
+            if row.argv != _shown(process.facts):
                 continue
             key, root = key_of(process)
             run = self._by_key.get(key)
@@ -178,7 +181,7 @@ class Runs:
                 runs.add(row.run)
                 if process is not None:
                     living.add(row.run)
-                    if not row.ended and row.argv == process.facts.argv:
+                    if not row.ended and row.argv == _shown(process.facts):
                         self.step_of(process, at_ns)
                         continue
                 if not row.ended:
@@ -229,6 +232,22 @@ class Runs:
                 del self._by_key[key]
                 if isinstance(key, tuple) and key[0] == "job":
                     self._past[key] = run.last_ns
+
+
+@lru_cache(maxsize=1024)
+def _masked(argv: tuple[str, ...]) -> tuple[str, ...]:
+    return mask_words(argv)
+
+
+def _shown(facts: ProcessFacts) -> tuple[str, ...]:
+    """Return the command line of a program as it is stored: without secrets."""
+    return _masked(facts.argv or (facts.name,))
+
+
+@lru_cache(maxsize=256)
+def _masked_variables(variables: tuple[str, ...]) -> tuple[str, ...]:
+    pairs = (variable.partition("=")[::2] for variable in variables)
+    return tuple(f"{name}={value}" for name, value in environment(pairs).items())
 
 
 def _stepped(owner: Process, at_ns: int) -> StepState | None:

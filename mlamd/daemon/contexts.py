@@ -17,6 +17,7 @@ from mlamd.host import interpreters, machine, repositories
 from mlamd.host.clock import Clock
 from mlamd.journal import documents
 from mlamd.journal.documents import CODE, HOST, PACKAGES
+from mlamd.masking.text import mask_text
 from mlamd.model.events import Event, Surrounded
 
 _MOST_WAITING = 1_000
@@ -128,5 +129,7 @@ class Contexts:
         state: dict[str, Any] | None = repositories.state(directory)
         took_s = time.monotonic() - began_s
         self._rest_until_s = time.monotonic() + _REST * took_s
+        if state is not None:
+            state["diff"] = mask_text(str(state["diff"]))
         self._code[directory] = value = documents.pack(state) if state is not None else b""
         return value

@@ -13,19 +13,13 @@ import psutil
 from mlamd.host.exits import ExitWatch
 from mlamd.host.processes import Pulse
 from mlamd.host.sockets import unix_peers
+from mlamd.masking.environment import is_kept
 from mlamd.model.processes import HeldFile, HeldPipe, ProcessFacts, ProcessKey
 
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _MOST_DESCRIPTORS = 1024
 _MANY_DESCRIPTORS = 256
 _ACCESS = 0o3
-_KEPT = re.compile(
-    rb"(CUDA|NCCL|OMP|MKL|OPENBLAS|GOMP|KMP|NUMEXPR|ROCR|HIP|GLOO|TORCH|PYTORCH|XLA|TF|JAX|SLURM|RAY|HYDRA|OMPI|PMI"
-    rb"|ACCELERATE|DEEPSPEED|TRANSFORMERS|TOKENIZERS|CONDA|KUBERNETES)_\w+="
-    rb"|(RANK|LOCAL_RANK|GROUP_RANK|NODE_RANK|WORLD_SIZE|LOCAL_WORLD_SIZE|MASTER_ADDR|MASTER_PORT|PYTHONHASHSEED"
-    rb"|PYTHONPATH|VIRTUAL_ENV|LD_LIBRARY_PATH|LD_PRELOAD|HOSTNAME|POD_NAME|LANG|TZ)="
-)
-"""Names of variables that say how a program computes. Others are never read further than their names."""
 
 
 def read(path: str) -> bytes:
@@ -279,7 +273,7 @@ def environment_of(base: str, argv: bytes) -> tuple[list[bytes], bytes]:
         variables = read(f"{base}/environ").split(b"\0")
     except OSError:
         variables = []
-    kept = [variable for variable in variables if _KEPT.match(variable)]
+    kept = [variable for variable in variables if is_kept(_text(variable.partition(b"=")[0]))]
     first = argv.partition(b"\0")[0]
     if b"/" in first or not first:
         return kept, first

@@ -43,6 +43,12 @@ def _allowed(extra: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(translate(pattern) for pattern in (*ALLOWED, *extra)))
 
 
+@lru_cache(maxsize=8192)
+def is_kept(name: str) -> bool:
+    """Say whether a variable of this name is kept."""
+    return _allowed(()).match(name) is not None
+
+
 def environment(pairs: Iterable[tuple[str, str]], extra: tuple[str, ...] = ()) -> dict[str, str]:
     """Return the variables that are kept, sorted by name, their values masked; ``extra`` allows more."""
     allowed = _allowed(extra)

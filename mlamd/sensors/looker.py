@@ -159,6 +159,7 @@ def _look_for_ever(writing: socket.socket) -> None:
         writing.setblocking(False)
         _hurry()
         connector, handles = Connector(int(Kind.EXEC)), Handles()
+        looked_at(os.getpid(), handles)  # what is needed for that is ready from now on
         writing.send(codec.pack([*_READY, None]))
         while os.getppid() == sensor:
             select.select([connector.descriptor], [], [], 1.0)

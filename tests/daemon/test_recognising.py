@@ -64,5 +64,6 @@ def test_what_looks_at_files_leaves_no_trace(recorded: Project) -> None:
         one.kill()
     (recorded.root / "b.json").write_text("{}")
     until(lambda: client.ask(recorded.store, "status", timeout_s=10)["recognising"] == 0)
+    assert not [row for row in recorded.ask("log", "--all")["data"] if row["action"] == "read"]
     commands = [row["command"] for row in recorded.ask("runs", "--all")["data"]]
     assert not [command for command in commands if "recogniser" in str(command)]

@@ -162,7 +162,9 @@ def test_look_at_image():
         image = look_at_image(process.pid)
         process.communicate()
     assert image is not None
-    argv, executable, cwd, standard, uid, name, group, session, terminal = image
+    argv, executable, cwd, standard, uid, name, group, session, terminal, variables, program = image
+    assert program == b"/bin/cat"
+    assert all(isinstance(variable, bytes) for variable in variables)
     assert all(target.startswith("pipe:[") for target in standard)
     assert argv == b"/bin/cat\0-\0\xff\0"
     assert executable == os.fsencode(os.path.realpath("/bin/cat"))

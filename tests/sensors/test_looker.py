@@ -165,7 +165,9 @@ def test_looker_does_not_end_with_an_interrupt(looker):
 
 def test_what_could_not_be_read_is_as_before():
     assert seen_in(None, BEFORE) is None
-    found = seen_in([b"cat\0a\0", b"", b"", ["", "", ""], None, None, None, None, None, None, []], BEFORE)
+    found = seen_in(
+        [b"cat\0a\0", b"", b"", ["", "", ""], None, None, None, None, None, [], b"", None, []], BEFORE
+    )
     assert found is not None
     assert found.facts.argv == ("cat", "a")
     assert (found.facts.cwd, found.facts.uid, found.facts.session) == ("/before", 5, 3)
