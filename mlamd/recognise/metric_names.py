@@ -13,8 +13,9 @@ STEPS = tuple(
 _METRIC = re.compile(
     r"(?:^|[^a-z])(?:\w{0,40}?(?:loss|accuracy|error|reward|score|perplexity|precision|recall|entropy)"
     r"|divergence|acc|err|f1|f ?beta|auc|auroc|roc|auprc|ap|map|mrr|ndcg|mse|mae|rmse|mape|smape"
-    r"|r2|nll|kl|elbo|ppl|bpc|bpb|logloss|brier|bleu|rouge\w?|meteor|wer|cer|fid|psnr|ssim|lpips|iou|miou|dice|jaccard|top ?[0-9]"
-    r"|kappa|mcc|lr|grad norm|return|returns|exact match|hits|silhouette|throughput|value|metric)"
+    r"|r2|nll|kl|elbo|ppl|bpc|bpb|logloss|brier|bleu|rouge\w?|meteor|wer|cer|fid|psnr|ssim"
+    r"|lpips|iou|miou|dice|jaccard|top ?[0-9]|kappa|mcc"
+    r"|lr|grad norm|return|returns|exact match|hits|silhouette|throughput|value|metric)"
     r"(?:$|[^a-z])",
     re.IGNORECASE,
 )

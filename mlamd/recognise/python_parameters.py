@@ -165,7 +165,10 @@ def _click(book: _Book, function: _Function) -> None:
         if source.last_name(decorator.func) == "argument":
             places.append((name, found))
             continue
-        if any("/" in text[1:] for text in texts) or found.get("is_flag") is True:
+        off = [part for text in texts for part in text[1:].split("/")[1:] if text[:1] == "-" and part]
+        if off:
+            found["off_flags"] = list(off)
+        if off or found.get("is_flag") is True:
             found["action"] = "store_true"
             found["value"] = False if found["value"] is None else found["value"]
         book.add(name, {**found, "flags": list(flags)})
@@ -242,6 +245,7 @@ def _typer_parameter(book: _Book, argument: ast.arg, default: ast.expr | None, p
     dashed = argument.arg.replace("_", "-")
     if found.get("type") == "bool":
         found["action"] = "store_true"
+        found["off_flags"] = list(flags[1:2] or [f"--no-{dashed}"])
         flags = flags or [f"--{dashed}", f"--no-{dashed}"]
     book.add(argument.arg, {**found, "flags": list(flags or [f"--{dashed}"])})
     return 0

@@ -141,8 +141,9 @@ def _scalar(tensor: bytes) -> float | None:
             values.append((number, value))
     form = _FORMATS.get(kind)
     if form and len(content) == struct.calcsize(form):
-        held = float(struct.unpack(form, content)[0])
-        return float(f"{held:.9g}") if kind == 1 else held
+        if kind == 1:
+            return single(int.from_bytes(content, "little"))
+        return float(struct.unpack(form, content)[0])
     return _listed(*values[0]) if len(values) == 1 else None
 
 

@@ -56,7 +56,9 @@ def _trainer_state(subject: Subject) -> Finding | None:
     plain = settings_of(
         {name: value for name, value in held.items() if not isinstance(value, list | Mapping)}
     )
-    facts: dict[str, Fact] = {"tracker": "transformers", "settings": plain, "scalars": numbers_of(plain)}
+    facts: dict[str, Fact] = {"tracker": "transformers", "settings": plain, "scalars": {}}
+    if is_number(plain.get("best_metric")):
+        facts["scalars"] = {"best_metric": plain["best_metric"]}
     return Finding("metrics", "json", facts | of_records(history, STEPS).facts())
 
 

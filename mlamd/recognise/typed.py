@@ -20,6 +20,8 @@ _WORDS: dict[str, Fact] = {
     "Null": None,
     "NULL": None,
 }
+_TIGHT = re.compile(r"(?<=[\w\"']):(?=[\w\"'\[{.+-])")
+"""A mapping on a command line has rarely a space behind its colons."""
 _MOST_NESTED = 2_000
 
 
@@ -47,7 +49,7 @@ def typed_nested(word: str) -> Fact:
     if word[:1] in {"[", "{", "("} and word[-1:] in {"]", "}", ")"} and len(word) <= _MOST_NESTED:
         from mlamd.recognise.yaml_reading import read_yaml  # noqa: PLC0415  (only few words need it)
 
-        inner = f"[{word[1:-1]}]" if word[0] == "(" else word
+        inner = f"[{word[1:-1]}]" if word[0] == "(" else _TIGHT.sub(": ", word)
         try:
             documents = read_yaml(inner)
         except RecogniseError:

@@ -32,7 +32,7 @@ def recognise_summary(subject: Subject) -> Finding | None:
     held = parse_document(content, "json") if content is not None else None
     if not isinstance(held, Mapping):
         return None
-    settings = settings_of({name: value for name, value in held.items() if name not in _INTERNAL})
+    settings = settings_of(_own(held))
     facts: dict[str, Fact] = {"tracker": "wandb", "scalars": numbers_of(settings), "settings": settings}
     return Finding("metrics", "json", facts)
 
@@ -50,6 +50,11 @@ def recognise_config(subject: Subject) -> Finding | None:
     return Finding("config", "yaml", {"tracker": "wandb", "settings": settings_of(plain)})
 
 
+def _own(held: Mapping[str, object]) -> dict[str, object]:
+    """Return what the user logged; names that begin with an underscore are wandb's."""
+    return {name: value for name, value in held.items() if not name.startswith("_")}
+
+
 class WandbRecogniser:
     """The transaction log: ``run-ID.wandb``."""
 
@@ -64,7 +69,7 @@ class WandbRecogniser:
         truncated = log.read(Stream(subject.reader, 7))
         facts: dict[str, Fact] = {"tracker": "wandb", **log.run, **log.book.facts()}
         facts["settings"] = settings_of(log.config)
-        facts["scalars"] = numbers_of(settings_of(log.summary))
+        facts["scalars"] = numbers_of(settings_of(_own(log.summary)))
         if truncated:
             facts["truncated"] = True
         return Finding("metrics", "wandb", facts)

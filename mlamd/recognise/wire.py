@@ -75,5 +75,11 @@ def double(bits: int) -> float:
 
 
 def single(bits: int) -> float:
-    """Return a ``float`` from its bits, with no more digits than it has."""
-    return float(f"{struct.unpack('<f', (bits & 0xFFFF_FFFF).to_bytes(4, 'little'))[0]:.9g}")
+    """Return a ``float`` from its bits, with no more digits than it has: 0.9, not 0.8999999761581421."""
+    piece = (bits & 0xFFFF_FFFF).to_bytes(4, "little")
+    exact = float(struct.unpack("<f", piece)[0])
+    short = float(f"{exact:.7g}")
+    try:
+        return short if struct.pack("<f", short) == piece else float(f"{exact:.9g}")
+    except OverflowError:
+        return exact

@@ -1,0 +1,116 @@
+"""The parameters of a run: what applied, where it came from, and what it took the place of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mlamd.masking.text import mask_setting
+from mlamd.recognise.arguments import parse
+from mlamd.recognise.facts import MOST_ITEMS, bounded
+from mlamd.recognise.finding import Fact
+from mlamd.recognise.launch import find_program
+
+COMMAND_LINE, CONFIG, DEFAULT, MODEL = "command line", "config", "default", "model"
+
+Settings = Mapping[str, Fact]
+
+
+class Candidate(NamedTuple):
+    """A value that a parameter has somewhere."""
+
+    value: Fact
+    source: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter as it applied.
+
+    ``source`` is ``command line``, ``config``, ``default`` or ``model``; ``where`` is the word of the
+    command line, the path of the file, or ``path:line``. ``overridden`` are the other values that it has
+    elsewhere, the stronger first; values that are the same are no disagreement.
+    """
+
+    name: str
+    value: Fact
+    source: str
+    where: str
+    overridden: tuple[Candidate, ...] = ()
+
+
+def resolve(
+    argv: tuple[str, ...],
+    sources: Sequence[tuple[str, Settings]],
+    configs: Sequence[tuple[str, Settings]],
+    models: Sequence[tuple[str, Settings]] = (),
+) -> list[Parameter]:
+    """Return the parameters of a run, sorted by name.
+
+    ``sources`` are the paths and facts of the sources that it read, ``configs`` the paths and ``settings``
+    of its configuration files, ``models`` those of the models that it read. As the programs do it, the
+    command line goes before a configuration, that before the default in the source, and what a model says
+    comes last. Of two files of the same sort, the later one goes first: it was read over the other. The
+    source that is the program itself goes before the modules that it imports.
+    """
+    ordered = _program_first(argv, sources)
+    declared: dict[str, Fact] = {}
+    for _, facts in reversed(ordered):
+        declared |= _mapping(facts.get("defaults"))
+    found: dict[str, list[Candidate]] = {}
+    for argument in reversed(parse(argv, declared)):
+        _add(found, argument.name, Candidate(argument.value, COMMAND_LINE, argument.where))
+    for path, settings in reversed(configs):
+        for name, value in settings.items():
+            _add(found, name, Candidate(value, CONFIG, path))
+    for path, facts in ordered:
+        for name, one in _mapping(facts.get("defaults")).items():
+            entry = _mapping(one)
+            where = f"{path}:{entry['line']}" if "line" in entry else path
+            _add(found, name, Candidate(entry.get("value"), DEFAULT, where))
+    for path, settings in reversed(models):
+        for name, value in settings.items():
+            _add(found, name, Candidate(value, MODEL, path))
+    return [_parameter(name, found[name]) for name in sorted(found)]
+
+
+def _mapping(value: Fact) -> Mapping[str, Fact]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _program_first(
+    argv: tuple[str, ...], sources: Sequence[tuple[str, Settings]]
+) -> list[tuple[str, Settings]]:
+    launch = find_program(argv)
+    tail = launch.program.replace(".", "/") if launch.module else launch.program.removeprefix("./")
+
+    def strange(source: tuple[str, Settings]) -> bool:
+        bare = source[0].removesuffix(".py").removesuffix("/__main__")
+        wanted = tail.removesuffix(".py")
+        return not wanted or not (f"/{bare}".endswith(f"/{wanted}") or f"/{wanted}".endswith(f"/{bare}"))
+
+    return sorted(sources, key=strange)
+
+
+def _add(found: dict[str, list[Candidate]], name: str, candidate: Candidate) -> None:
+    name = name.replace("-", "_")
+    listed = found.get(name)
+    if listed is not None:
+        listed.append(candidate)
+    elif len(found) < MOST_ITEMS:
+        found[name] = [candidate]
+
+
+def _parameter(name: str, candidates: list[Candidate]) -> Parameter:
+    masked = [one._replace(value=bounded(mask_setting(name, one.value))) for one in candidates]
+    applied = masked[0]
+    others: list[Candidate] = []
+    for one in masked[1:]:
+        if not any(_same(one.value, known.value) for known in (applied, *others)):
+            others.append(one)
+    return Parameter(name, applied.value, applied.source, applied.where, tuple(others))
+
+
+def _same(one: Fact, other: Fact) -> bool:
+    """Return True for equal values; a truth value is no number, but 1 and 1.0 are the same."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)

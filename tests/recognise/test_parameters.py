@@ -1,0 +1,73 @@
+"""What applied, where it came from, and what it took the place of."""
+
+from mlamd.recognise.parameters import Candidate, Parameter, resolve
+from mlamd.recognise.python_parameters import read_python
+
+TRAIN = read_python("""
+import argparse
+p = argparse.ArgumentParser()
+p.add_argument("--lr", type=float, default=0.1)
+p.add_argument("--epochs", type=int, default=3)
+p.add_argument("--api-key", default="abc")
+SEED = 7
+""")
+OTHER = read_python("SEED = 8\nWIDTH = 3")
+
+
+def by_name(*given):
+    return {one.name: one for one in resolve(*given)}
+
+
+def test_the_command_line_goes_before_a_config_and_that_before_the_default():
+    found = by_name(
+        ("python", "train.py", "--lr", "0.5", "--api-key", "xyz"),
+        [("lib/other.py", OTHER), ("train.py", TRAIN)],
+        [("conf.yaml", {"lr": 0.2, "epochs": 9, "depth": 2})],
+        [("model.pt", {"depth": 4, "width": 5})],
+    )
+    assert found["lr"] == Parameter(
+        "lr",
+        0.5,
+        "command line",
+        "--lr",
+        (Candidate(0.2, "config", "conf.yaml"), Candidate(0.1, "default", "train.py:4")),
+    )
+    assert found["epochs"] == Parameter(
+        "epochs", 9, "config", "conf.yaml", (Candidate(3, "default", "train.py:5"),)
+    )
+    assert found["depth"] == Parameter(
+        "depth", 2, "config", "conf.yaml", (Candidate(4, "model", "model.pt"),)
+    )
+    assert found["width"] == Parameter("width", 5, "model", "model.pt")
+    assert found["SEED"] == Parameter(
+        "SEED", 7, "default", "train.py:7", (Candidate(8, "default", "lib/other.py:1"),)
+    )
+    assert found["WIDTH"].where == "lib/other.py:2"
+    assert found["api_key"].value == "***"
+
+
+def test_the_same_value_twice_is_no_disagreement():
+    found = by_name(("train.py", "lr=1"), [], [("a.yaml", {"lr": 1.0}), ("b.yaml", {"lr": 1})])
+    assert found["lr"] == Parameter("lr", 1, "command line", "lr=1")
+
+
+def test_of_two_configs_the_later_goes_first():
+    found = by_name(("x",), [], [("a.yaml", {"lr": 1}), ("b.yaml", {"lr": 2})])
+    assert found["lr"] == Parameter("lr", 2, "config", "b.yaml", (Candidate(1, "config", "a.yaml"),))
+
+
+def test_names_with_dashes_are_the_same_as_with_underscores():
+    found = by_name(("x", "--batch-size", "8"), [], [("a.yaml", {"batch-size": 4})])
+    assert found["batch_size"].overridden == (Candidate(4, "config", "a.yaml"),)
+
+
+def test_a_module_is_the_program():
+    found = by_name(("python", "-m", "pkg.train"), [("a.py", OTHER), ("src/pkg/train.py", TRAIN)], [])
+    assert found["SEED"].where == "src/pkg/train.py:7"
+
+
+def test_what_hydra_removes_has_no_value_any_more():
+    found = by_name(("x", "~logger"), [], [("a.yaml", {"logger": "csv"})])
+    assert found["logger"] == Parameter(
+        "logger", None, "command line", "~logger", (Candidate("csv", "config", "a.yaml"),)
+    )
