@@ -29,6 +29,9 @@ class Settings:
     """What the mount keeps at most, in memory and on disk, of what no recorder has stored yet."""
     recognise: bool = True
     """Whether files are looked at for what they are: datasets, models, parameters, metrics."""
+    lower_is_better: tuple[str, ...] = ()
+    higher_is_better: tuple[str, ...] = ()
+    """Names of metrics of which the best is the least, or the greatest, where the name does not tell."""
     fold_above_files: int = 100
     """Answers show more inputs than this from one directory as one dataset."""
 

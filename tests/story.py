@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mlamd.catalog.catalog import Catalog
+from mlamd.journal import documents
 from mlamd.journal.log import Journal
 from mlamd.model import events
 from mlamd.model.evidence import Grade, Origin, Via
@@ -21,7 +22,7 @@ class Story:
         self._names: dict[bytes | tuple[str, ...], int] = {}
         self._current: dict[bytes, int] = {}
         self._path_of: dict[int, bytes] = {}
-        self._runs = self._steps = self._versions = self._gaps = 0
+        self._runs = self._steps = self._versions = self._gaps = self._documents = 0
 
     def name(self, value: bytes | tuple[str, ...]) -> int:
         if value not in self._names:
@@ -133,6 +134,22 @@ class Story:
         gap = events.Gap(self._gaps, start * S, end * S, place, reason, "the recorder was killed")
         self.events.append(gap)
         return self._gaps
+
+    def document(self, sort: str, knowledge: dict[str, object]) -> int:
+        self._documents += 1
+        self.events.append(events.Documented(self._documents, sort, documents.pack(knowledge)))
+        return self._documents
+
+    def mean(self, version: int, kind: str, facts: dict[str, object], form: str = "", made: str = "") -> None:
+        """Say what a version is."""
+        knowledge = {"kind": kind, "format": form, "made": made, "facts": facts}
+        number = self.document(documents.MEANING, knowledge)
+        self.events.append(events.Recognised(version, number))
+
+    def surround(self, step: int, at: int, **knowledge: dict[str, object]) -> None:
+        """Say in what surroundings a step ran: a document of each sort."""
+        numbers = tuple(self.document(sort, known) for sort, known in knowledge.items())
+        self.events.append(events.Surrounded(step, at * S, numbers))
 
     def use(self, step: int, at: int, *, block_delay_ns: int | None = None) -> None:
         """Account for 3 s of processor time."""

@@ -25,3 +25,14 @@ def _cell(bar: int | None, place: int) -> str:
     if bar is None:
         return MISSING if place == 0 else " "
     return _BLOCKS[min(8, max(0, bar - 8 * place))]
+
+
+def line(values: Sequence[float], width: int) -> str:
+    """Return a course in one line, from the lowest block for the least to the highest for the greatest."""
+    if len(values) > width:
+        values = [values[place * (len(values) - 1) // (width - 1)] for place in range(width)]
+    least, greatest = min(values), max(values)
+    span = greatest - least
+    if not span < float("inf"):
+        return ""
+    return "".join(_BLOCKS[1 + round(7 * (value - least) / span)] if span else _BLOCKS[4] for value in values)

@@ -66,6 +66,12 @@ def brief(answer: Resources) -> str:
     return f"CPU {_least(answer)}{_time(answer.cpu_us)}{memory}"
 
 
+def course(answer: Resources) -> None:
+    """Print how processor and memory use went over time, if it was sampled."""
+    if answer.samples:
+        _print_chart(answer)
+
+
 # --- JSON ----------------------------------------------------------------------------------------
 
 

@@ -1,41 +1,95 @@
 """``mlamd show``."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
-from mlamd.cli import document, text
+from mlamd.cli import document, metrics, params, text
 from mlamd.cli.answer import Question, json_option, question
-from mlamd.cli.resources import brief
+from mlamd.cli.resources import brief, course
 from mlamd.lineage.gaps import of_runs
+from mlamd.lineage.history import Entry, of_version
 from mlamd.lineage.inputs import Used, inputs, outputs
-from mlamd.lineage.names import resolve_run
+from mlamd.lineage.meanings import kind_of, place_of
+from mlamd.lineage.names import resolve
 from mlamd.lineage.resources import resources
-from mlamd.model.derived import Run
+from mlamd.lineage.surroundings import Surroundings, surroundings
+from mlamd.model.derived import FileVersion, Meaning, Run, Step
+
+_MOST_ROWS = 12
+_MOST_WORDS = 8
+_MOST_ENTRIES = 20
 
 
 @click.command(name="show")
-@click.argument("run")
+@click.argument("name")
 @json_option
 @click.pass_context
-def command(context: click.Context, run: str, as_json: bool) -> None:
-    """Show one RUN (`@-1`, an id or its beginning, or a file that it wrote)."""
+def command(context: click.Context, name: str, as_json: bool) -> None:
+    """Show all about one run (`@-1`, an id or its beginning), or about one file."""
     with question(context) as asked:
-        found = resolve_run(asked.view, run, asked.place)
-        used, made = inputs(asked.view, found), outputs(asked.view, found)
-        if as_json:
-            data = document.counted_run_row(asked.view, found) | {
-                "files_read": [document.used_row(item) for item in used],
-                "files_written": [document.used_row(item) for item in made],
-                "steps": [
-                    document.step_row(asked.view, asked.view.step(step))
-                    for step in asked.view.steps_of(found.number)
-                ],
-            }
-            text.say(document.dump("run", data, of_runs(asked.view, [found]), asked.warnings))
+        found = resolve(asked.view, name, asked.place)
+        if isinstance(found, FileVersion):
+            _show_asset(asked, found, as_json=as_json)
         else:
-            _print(asked, found, used, made)
+            run = asked.view.run(found.run) if isinstance(found, Step) else found
+            _show_run(asked, run, as_json=as_json)
 
 
-def _print(asked: Question, run: Run, used: list[Used], made: list[Used]) -> None:
+# --- a run ---------------------------------------------------------------------------------------
+
+
+def _show_run(asked: Question, run: Run, *, as_json: bool) -> None:
+    view = asked.view
+    used, made = (
+        _by_kind(asked, inputs(view, run), made=False),
+        _by_kind(asked, outputs(view, run), made=True),
+    )
+    around = surroundings(view, run)
+    if as_json:
+        data = document.counted_run_row(view, run) | {
+            "parameters": [params.row(one) for one in params.of_run(asked, run)],
+            "metrics": [metrics.row(one) for one in metrics.of_run(asked, run)],
+            "files_read": [_used_row(asked, item, made=False) for item in used],
+            "files_written": [_used_row(asked, item, made=True) for item in made],
+            "surroundings": _surroundings_row(around),
+            "steps": [document.step_row(view, view.step(step)) for step in view.steps_of(run.number)],
+        }
+        text.say(document.dump("run", data, of_runs(view, [run]), asked.warnings))
+        return
+    _print_head(asked, run)
+    known = params.of_run(asked, run)
+    if known:
+        _title("parameters")
+        params.table(known, _MOST_ROWS)
+    measured = metrics.of_run(asked, run)
+    if measured:
+        _title("metrics")
+        metrics.table(measured, _MOST_ROWS)
+    _files(asked, "read", used, made=False)
+    _files(asked, "wrote", made, made=True)
+    _print_steps(asked, run)
+    _print_surroundings(around)
+    course(resources(view, run))
+    text.gaps(of_runs(view, [run]))
+
+
+def _by_kind(asked: Question, found: list[Used], *, made: bool) -> list[Used]:
+    """Sort files by what they are, then by path."""
+    return sorted(found, key=lambda item: place_of(kind_of(asked.view, item.version.number, made=made)))
+
+
+def _used_row(asked: Question, item: Used, *, made: bool) -> dict[str, Any]:
+    return document.used_row(item) | {"kind": kind_of(asked.view, item.version.number, made=made) or None}
+
+
+def _title(words: str) -> None:
+    text.say()
+    text.say(click.style(words, bold=True))
+
+
+def _print_head(asked: Question, run: Run) -> None:
     text.say(f"run        {run.id}")
     text.say(f"command    {text.command_line(run.command)}")
     text.say(f"directory  {text.shown(run.cwd.encode('utf-8', 'surrogateescape'))}")
@@ -46,8 +100,23 @@ def _print(asked: Question, run: Run, used: list[Used], made: list[Used]) -> Non
     spent = brief(resources(asked.view, run))
     if spent:
         text.say(f"used       {spent}")
-    _files("read", used)
-    _files("wrote", made)
+
+
+def _files(asked: Question, title: str, used: list[Used], *, made: bool) -> None:
+    text.say()
+    text.say(f"{title} {len(used)} {'file' if len(used) == 1 else 'files'}")
+    for item in used:
+        version = item.version
+        times = f", {item.count} times" if item.count > 1 else ""
+        content = f"{text.size(version.size_bytes)}  {text.digest(version)}"
+        kind = kind_of(asked.view, version.number, made=made)
+        what = f"  {kind}" if kind not in {"", "generic"} else ""
+        text.say(
+            f"  {text.shown(version.path)}  {version.id}  {content}  {text.evidence(item.grade)}{times}{what}"
+        )
+
+
+def _print_steps(asked: Question, run: Run) -> None:
     steps = asked.view.steps_of(run.number)
     if len(steps) > 1:
         text.say()
@@ -56,14 +125,145 @@ def _print(asked: Question, run: Run, used: list[Used], made: list[Used]) -> Non
             step = asked.view.step(number)
             took = text.duration(step.started_ns, step.ended_ns)
             text.say(f"  {text.step_line(step)}  ({took})")
-    text.gaps(of_runs(asked.view, [run]))
 
 
-def _files(title: str, used: list[Used]) -> None:
+def _print_surroundings(around: Surroundings) -> None:
+    lines = [*_code_lines(around.code), *_python_lines(around.packages), *_host_lines(around.host)]
+    if around.variables:
+        names = sorted(around.variables)
+        lines.append(("variables", ", ".join(f"{name}={around.variables[name]}" for name in names)))
+    if not lines:
+        return
     text.say()
-    text.say(f"{title} {len(used)} {'file' if len(used) == 1 else 'files'}")
-    for item in used:
-        version = item.version
-        times = f", {item.count} times" if item.count > 1 else ""
-        content = f"{text.size(version.size_bytes)}  {text.digest(version)}"
-        text.say(f"  {text.shown(version.path)}  {version.id}  {content}  {text.evidence(item.grade)}{times}")
+    for name, words in lines:
+        text.say(f"{name:<10} {text.one_line(words)}")
+
+
+def _code_lines(code: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if not code:
+        return []
+    branch = code.get("branch") or "no branch"
+    commit = str(code.get("commit") or "no commit yet")[:12]
+    dirty = len(code.get("dirty") or ())
+    state = f"{dirty} changed" if dirty else "clean"
+    remote = f", {code['remote']}" if code.get("remote") else ""
+    return [("code", f"git {branch} {commit}, {state}{remote}")]
+
+
+def _python_lines(packages: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if not packages:
+        return []
+    count = len(packages.get("packages") or ())
+    version, manager = packages.get("version") or "", packages.get("manager")
+    return [("python", f"{version} ({manager} {packages.get('prefix')}, {count} packages)")]
+
+
+def _host_lines(host: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if not host:
+        return []
+    memory = text.size(host.get("memory_bytes"))
+    words = f"{host.get('host')}, {host.get('system')}, {host.get('cores')} x {host.get('cpu')}, {memory}"
+    gpus = host.get("gpus") or []
+    return [("machine", words + (f", {', '.join(gpus)}" if gpus else ""))]
+
+
+def _surroundings_row(around: Surroundings) -> dict[str, Any]:
+    return {
+        "variables": dict(around.variables),
+        "packages": dict(around.packages) or None,
+        "code": dict(around.code) or None,
+        "host": dict(around.host) or None,
+    }
+
+
+# --- a file --------------------------------------------------------------------------------------
+
+
+def _show_asset(asked: Question, version: FileVersion, *, as_json: bool) -> None:
+    view = asked.view
+    meaning = view.meaning(version.number)
+    entries = sorted(of_version(view, version, reads=True), key=lambda entry: entry.at_ns)
+    earlier = list(view.history(version.number))[1:]
+    runs = {entry.run.number: entry.run for entry in entries if entry.run is not None}
+    gaps = of_runs(view, list(runs.values()))
+    if as_json:
+        data = document.version_row(version) | {
+            "meaning": None if meaning is None else _meaning_row(meaning),
+            "happened": [document.entry_row(entry) for entry in entries],
+            "earlier": [document.version_row(one) for one in earlier],
+        }
+        text.say(document.dump("asset", data, gaps, asked.warnings))
+        return
+    text.say(f"file       {text.shown(version.path)}")
+    text.say(f"version    {version.id}, {text.size(version.size_bytes)}, {text.digest(version)}")
+    text.say(f"sealed     {text.when(version.sealed_ns)}")
+    if version.gone_ns is not None:
+        text.say(f"gone       {text.when(version.gone_ns)}")
+    _print_meaning(meaning)
+    _title("what happened to it")
+    for entry in entries[:_MOST_ENTRIES]:
+        text.say(f"  {_entry_line(entry)}")
+    if len(entries) > _MOST_ENTRIES:
+        text.say(f"  and {len(entries) - _MOST_ENTRIES} more: see `mlamd log`")
+    if earlier:
+        text.say()
+        text.say(f"{len(earlier)} earlier {'version' if len(earlier) == 1 else 'versions'}")
+        for one in earlier[:_MOST_ROWS]:
+            text.say(
+                f"  {one.id}  {text.when(one.sealed_ns)}  {text.size(one.size_bytes)}  {text.digest(one)}"
+            )
+    text.gaps(gaps)
+
+
+def _entry_line(entry: Entry) -> str:
+    who = "nobody known"
+    if entry.step is not None and entry.run is not None:
+        who = f"{text.short(entry.step.id)}  {text.command_line(entry.step.command)}"
+    return f"{text.when(entry.at_ns)}  {entry.action:<8}  {who}  {text.evidence(entry.grade)}"
+
+
+def _meaning_row(meaning: Meaning) -> dict[str, Any]:
+    return {
+        "kind": meaning.kind,
+        "made": meaning.made,
+        "format": meaning.format or None,
+        "facts": dict(meaning.facts),
+        "reason": meaning.reason or None,
+    }
+
+
+def _print_meaning(meaning: Meaning | None) -> None:
+    if meaning is None:
+        text.say("kind       not looked at yet")
+        return
+    also = f" (to who wrote it: {meaning.made})" if meaning.made != meaning.kind else ""
+    text.say(f"kind       {meaning.kind}{', ' + meaning.format if meaning.format else ''}{also}")
+    if meaning.reason:
+        text.say(f"           {text.one_line(meaning.reason)}")
+    for name, fact in meaning.facts.items():
+        if name != "trouble":
+            text.say(f"{name:<10} {text.one_line(_brief(fact))}")
+
+
+def _brief(fact: Any) -> str:
+    """Return a fact in one line; of long ones the beginning."""
+    if isinstance(fact, Mapping):
+        words = [f"{name}={_word(value)}" for name, value in list(fact.items())[:_MOST_WORDS]]
+    elif isinstance(fact, list):
+        words = [_word(value) for value in fact[:_MOST_WORDS]]
+    else:
+        return _word(fact)
+    more = len(fact) - _MOST_WORDS
+    return ", ".join(words) + (f", and {more} more" if more > 0 else "")
+
+
+def _word(fact: Any) -> str:
+    if isinstance(fact, Mapping):
+        named = fact.get("name")
+        if named is not None:
+            rest = " ".join(str(value) for name, value in fact.items() if name != "name")
+            return f"{named} ({rest})" if rest else str(named)
+        return "{" + ", ".join(f"{name}: {value}" for name, value in list(fact.items())[:4]) + "}"
+    if isinstance(fact, list):
+        return "[" + ", ".join(str(value) for value in fact[:_MOST_WORDS]) + "]"
+    return f"{fact:.6g}" if isinstance(fact, float) else str(fact)

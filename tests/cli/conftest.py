@@ -35,8 +35,18 @@ def _tell() -> Story:
             story.read(step, story.existing(f"data/{number}/{place}", begin, f"data {place}"), begin + 1)
         story.again(step, clean, 3, begin + 2)
         story.write(step, "model", begin + 3, f"model {number}")
-        story.write(step, "train.log", begin + 4, derived=number > 0)
+        log = story.write(step, "train.log", begin + 4, derived=number > 0)
         story.end(run, [step], begin + 5, number)
+    story.mean(raw, "dataset", {"rows": 2, "columns": [{"name": "x", "type": "int"}]}, "csv")
+    points = {"loss": {"steps": [0, 1], "values": [1.0, 0.5]}}
+    story.mean(log, "metrics", {"series": points, "scalars": {"accuracy": 0.75}}, "csv")
+    story.surround(
+        step,
+        25,
+        host={"host": "box", "system": "Linux", "cores": 2, "cpu": "fast", "memory_bytes": 10**9},
+        packages={"version": "3.11", "manager": "venv", "prefix": "/v", "packages": {"numpy": "2"}},
+        code={"branch": "main", "commit": "0123456789abcdef", "dirty": ["a.py"], "remote": ""},
+    )
     story.use(prepare, 6, block_delay_ns=7)
     story.use(step, 25)
     story.sample(run, 22)

@@ -13,6 +13,9 @@ _ODD = "odd \udcff\nname"
 QUESTIONS = {
     "runs": [["runs"], ["runs", "-a"]],
     "run": [["show", "@-1"], ["show", "aaaa000000000001"]],
+    "asset": [["show", "raw.csv"], ["show", "model"], ["show", "train.log"]],
+    "params": [["params", "@-1"]],
+    "metrics": [["metrics", "@-1"]],
     "log": [["log"], ["log", "-a"], ["log", "-a", "model"]],
     "lineage": [
         ["lineage", "model"],
@@ -40,8 +43,13 @@ def _sections() -> dict[str, str]:
     return {kind: shared + text for kind, text in kinds.items()}
 
 
+_FREE = frozenset({"facts", "variables", "packages", "code", "host"})
+"""What is below these has pages of its own, or names that users gave."""
+
+
 def _keys(value: Any) -> set[str]:
     if isinstance(value, dict):
+        value = {name: None if name in _FREE else inner for name, inner in value.items()}
         return set(value).union(*(_keys(inner) for inner in value.values()))
     if isinstance(value, list):
         return set().union(*(_keys(inner) for inner in value))

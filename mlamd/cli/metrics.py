@@ -1,0 +1,94 @@
+"""``mlamd metrics``."""
+
+from typing import Any
+
+import click
+
+from mlamd import settings
+from mlamd.cli import chart, document, text
+from mlamd.cli.answer import Question, csv_option, json_option, question
+from mlamd.lineage.gaps import of_runs
+from mlamd.lineage.metrics import Metric, metrics
+from mlamd.lineage.names import resolve_run
+from mlamd.model.derived import Run
+
+_WIDTH = 24
+_POINT = ("name", "step", "value", "path")
+
+
+@click.command(name="metrics")
+@click.argument("run")
+@json_option
+@csv_option
+@click.pass_context
+def command(context: click.Context, run: str, as_json: bool, as_csv: bool) -> None:
+    """Show the metrics of one RUN: what it wrote into files of metrics and logs."""
+    with question(context) as asked:
+        found = resolve_run(asked.view, run, asked.place)
+        known = of_run(asked, found)
+        gaps = of_runs(asked.view, [found])
+        if as_json:
+            data = document.counted_run_row(asked.view, found) | {"metrics": [row(one) for one in known]}
+            text.say(document.dump("metrics", data, gaps, asked.warnings))
+        elif as_csv:
+            text.comma_separated(_POINT, [point for one in known for point in _points(one)])
+        elif known:
+            table(known)
+            text.gaps(gaps)
+        else:
+            text.say(
+                "no metrics are known of this run: it wrote no file that looks like metrics or a log of them"
+            )
+            text.gaps(gaps)
+
+
+def of_run(asked: Question, run: Run) -> list[Metric]:
+    """Return the metrics of a run, with what the user says is better."""
+    wanted = settings.load(asked.workspace.settings_file)
+    return metrics(asked.view, run, wanted.lower_is_better, wanted.higher_is_better)
+
+
+def row(metric: Metric) -> dict[str, Any]:
+    """Return a metric for JSON."""
+    return {
+        "name": metric.name,
+        **document.path_fields(metric.version.path),
+        "version": metric.version.id,
+        "last": metric.last,
+        "best": metric.best,
+        "least": metric.least,
+        "greatest": metric.greatest,
+        "direction": metric.direction or None,
+        "count": metric.count,
+        "steps": list(metric.steps),
+        "values": list(metric.values),
+    }
+
+
+def table(found: list[Metric], most: int = 0) -> None:
+    """Print metrics, a line each."""
+    rows = [
+        (
+            text.one_line(metric.name),
+            number(metric.last),
+            number(metric.best) if metric.best is not None else "-",
+            str(metric.count),
+            chart.line(metric.values, _WIDTH) if len(metric.values) > 1 else "",
+            text.shown(metric.version.path),
+        )
+        for metric in found[: most or None]
+    ]
+    text.table(("metric", "last", "best", "values", "course", "file"), rows)
+    if most and len(found) > most:
+        text.say(f"and {len(found) - most} more: see `mlamd metrics`")
+
+
+def number(value: float) -> str:
+    """Return a number in six digits."""
+    return str(value) if isinstance(value, int) else f"{value:.6g}"
+
+
+def _points(metric: Metric) -> list[tuple[object, ...]]:
+    path = text.shown(metric.version.path)
+    steps: tuple[object, ...] = metric.steps or ("",) * len(metric.values)
+    return [(metric.name, step, value, path) for step, value in zip(steps, metric.values, strict=True)]

@@ -1,0 +1,75 @@
+"""``mlamd params``."""
+
+from typing import Any
+
+import click
+
+from mlamd.cli import document, text
+from mlamd.cli.answer import Question, csv_option, json_option, question
+from mlamd.lineage.gaps import of_runs
+from mlamd.lineage.names import resolve_run
+from mlamd.lineage.parameters import Parameter, parameters
+from mlamd.model.derived import Run
+
+_FIELDS = ("name", "value", "source", "where")
+
+
+@click.command(name="params")
+@click.argument("run")
+@json_option
+@csv_option
+@click.pass_context
+def command(context: click.Context, run: str, as_json: bool, as_csv: bool) -> None:
+    """Show the parameters of one RUN, what set each, and what else would have."""
+    with question(context) as asked:
+        found = resolve_run(asked.view, run, asked.place)
+        known = of_run(asked, found)
+        gaps = of_runs(asked.view, [found])
+        if as_json:
+            data = document.counted_run_row(asked.view, found) | {"parameters": [row(one) for one in known]}
+            text.say(document.dump("params", data, gaps, asked.warnings))
+        elif as_csv:
+            text.comma_separated(_FIELDS, [(one.name, one.value, one.source, one.where) for one in known])
+        elif known:
+            table(known)
+            text.gaps(gaps)
+        else:
+            text.say("no parameters are known of this run")
+            text.gaps(gaps)
+
+
+def of_run(asked: Question, run: Run) -> list[Parameter]:
+    """Return the parameters of a run."""
+    return parameters(asked.view, run)
+
+
+def row(parameter: Parameter) -> dict[str, Any]:
+    """Return a parameter for JSON."""
+    return {
+        "name": parameter.name,
+        "value": parameter.value,
+        "source": parameter.source,
+        "where": parameter.where,
+        "overridden": [
+            {"value": value, "source": source, "where": where}
+            for value, source, where in parameter.overridden
+        ],
+    }
+
+
+def table(found: list[Parameter], most: int = 0) -> None:
+    """Print parameters, a line each."""
+    rows = [
+        (
+            text.one_line(parameter.name),
+            text.one_line(str(parameter.value)),
+            text.one_line(f"{parameter.source}, {parameter.where}" if parameter.where else parameter.source),
+            text.one_line(
+                ", ".join(f"{value} ({where or source})" for value, source, where in parameter.overridden)
+            ),
+        )
+        for parameter in found[: most or None]
+    ]
+    text.table(("parameter", "value", "set by", "instead of"), rows)
+    if most and len(found) > most:
+        text.say(f"and {len(found) - most} more: see `mlamd params`")

@@ -1,0 +1,18 @@
+"""What versions are, by the role that they played: a table is a dataset when read, a result when written."""
+
+from mlamd.lineage.view import View
+
+_ORDER = ("dataset", "model", "config", "source", "notebook", "metrics", "log", "figure", "environment")
+
+
+def kind_of(view: View, version: int, *, made: bool) -> str:
+    """Return the kind of a version to who read it, or who made it; "" where nobody has looked yet."""
+    meaning = view.meaning(version)
+    if meaning is None:
+        return ""
+    return meaning.made if made else meaning.kind
+
+
+def place_of(kind: str) -> int:
+    """Return where a kind stands in lists."""
+    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)

@@ -1,0 +1,58 @@
+"""The parameters of a run, from the command lines of its steps and what the files that they used mean."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mlamd.lineage.view import View
+from mlamd.model.derived import Run, Step
+from mlamd.recognise.parameters import Parameter, resolve
+
+__all__ = ["Parameter", "parameters"]
+
+_INTERPRETERS = ("python", "pypy", "Rscript", "R", "julia")
+_Named = tuple[str, Mapping[str, Any]]
+
+
+def parameters(view: View, run: Run) -> list[Parameter]:
+    """Return the parameters of a run, sorted by name; where steps differ in one, it is there for each."""
+    found: dict[tuple[str, str, str], Parameter] = {}
+    for number in view.steps_of(run.number):
+        for parameter in _of_step(view, view.step(number)):
+            found.setdefault((parameter.name, repr(parameter.value), parameter.where), parameter)
+    return sorted(found.values(), key=lambda parameter: parameter.name)
+
+
+def _of_step(view: View, step: Step) -> list[Parameter]:
+    """Return those of one step; of a program that is no script and read none, nothing is a parameter."""
+    read = sorted(view.reads(step.number), key=lambda reading: reading.at_ns)
+    sources: list[_Named] = []
+    configs: list[_Named] = []
+    models: list[_Named] = []
+    for path, kind, facts in _meanings(view, (reading.version for reading in read), made=False):
+        if kind in {"source", "notebook"}:
+            sources.append((path, facts))
+        elif kind == "config":
+            configs.append((path, _map(facts.get("settings"))))
+    for path, kind, facts in _meanings(view, view.writes(step.number), made=True):
+        if kind == "model":
+            models.append((path, _map(facts.get("hyperparameters"))))
+        elif kind == "config" and "/.hydra/" in f"/{path}":
+            configs.append((path, _map(facts.get("settings"))))
+    name = step.executable.rpartition("/")[2]
+    if not (sources or name.startswith(_INTERPRETERS)):
+        return []
+    return resolve(step.command, sources, configs, models)
+
+
+def _meanings(
+    view: View, versions: Iterable[int], *, made: bool
+) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
+    for number in versions:
+        meaning = view.meaning(number)
+        if meaning is not None:
+            path = view.version(number).path.decode("utf-8", "surrogateescape")
+            yield path, meaning.made if made else meaning.kind, meaning.facts
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
