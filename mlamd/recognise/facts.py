@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
-from mlamd.recognise.finding import Fact
+Fact = None | bool | int | float | str | Sequence["Fact"] | Mapping[str, "Fact"]
+"""What facts are made of: the values of JSON."""
 
 MOST_ITEMS = 2_000
 """How many columns, settings or tensors are listed; how many there are is told beside them."""
@@ -31,7 +32,7 @@ def _bounded(value: object, depth: int, left: list[int]) -> Fact:
             return "…"
         if isinstance(value, Mapping):
             pairs = islice(value.items(), MOST_ITEMS)
-            return {str(key)[:MOST_TEXT]: _bounded(one, depth + 1, left) for key, one in pairs if left[0] > 0}
+            return {_text(str(key)): _bounded(one, depth + 1, left) for key, one in pairs if left[0] > 0}
         return [_bounded(one, depth + 1, left) for one in islice(value, MOST_ITEMS) if left[0] > 0]
     return _plain(value)
 
@@ -45,8 +46,13 @@ def _plain(value: object) -> Fact:
         return value if math.isfinite(value) else str(value)
     if isinstance(value, bytes | bytearray):
         return bytes(value[:MOST_TEXT]).decode("utf-8", "backslashreplace")
-    text = value if isinstance(value, str) else str(value)
-    return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + "…"
+    return _text(value if isinstance(value, str) else str(value))
+
+
+def _text(text: str) -> str:
+    """Return text that can be stored: halves of letters, which JSON lets through, are escaped."""
+    short = text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"
+    return short if short.isascii() else short.encode("utf-8", "backslashreplace").decode()[:MOST_TEXT]
 
 
 def _long(value: int) -> str:
@@ -63,14 +69,14 @@ def flattened(value: object, prefix: str = "") -> dict[str, Fact]:
         name, item, depth = waiting.pop()
         inner: list[tuple[str, object]] = []
         if isinstance(item, Mapping):
-            inner = [(str(key)[:MOST_TEXT], part) for key, part in islice(item.items(), MOST_ITEMS)]
+            inner = [(_text(str(key)), part) for key, part in islice(item.items(), MOST_ITEMS)]
         elif isinstance(item, list | tuple) and any(
             isinstance(part, Mapping | list | tuple) for part in item
         ):
             inner = [(str(place), part) for place, part in enumerate(item[:MOST_ITEMS])]
         if not inner or depth >= MOST_DEPTH:
             if name:
-                found[name] = bounded(item)
+                found[name[:MOST_TEXT]] = bounded(item)
             continue
         for key, part in reversed(inner):
             waiting.append((f"{name}.{key}" if name else key, part, depth + 1))

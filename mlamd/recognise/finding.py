@@ -4,12 +4,13 @@ A recogniser is registered under the entry point group ``mlamd.recognisers`` (se
 are registered in the same way. It is called in a process of its own, which is ended if it takes too long.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-Fact = None | bool | int | float | str | Sequence["Fact"] | Mapping[str, "Fact"]
-"""What facts are made of: the values of JSON."""
+from mlamd.recognise.facts import Fact, bounded
+
+__all__ = ["HEAD_BYTES", "KINDS", "Fact", "Finding", "Reader", "RecogniseError", "Recogniser", "Subject"]
 
 HEAD_BYTES = 65_536
 """How much of a file's beginning every recogniser is given."""
@@ -84,13 +85,18 @@ class Finding:
     """What a file is. ``kind`` is one of ``KINDS``, ``format`` a short name such as ``parquet``.
 
     ``made`` is its kind where a run made it, if that differs: a table is a dataset to who reads it, and
-    may be the metrics of who wrote it. Keys of ``facts`` are documented in docs/reference/facts.md.
+    may be the metrics of who wrote it. Keys of ``facts`` are documented in docs/reference/facts.md; whatever
+    is given there is cut to the bounds of ``mlamd.recognise.facts.bounded``.
     """
 
     kind: str
     format: str
     facts: Mapping[str, Fact] = field(default_factory=dict)
     made: str = ""
+
+    def __post_init__(self) -> None:
+        cut = bounded(self.facts)
+        object.__setattr__(self, "facts", cut if isinstance(cut, dict) else {})
 
 
 class Recogniser(Protocol):

@@ -72,7 +72,7 @@ class MlflowDatabase:
     """An SQLite database with the tables of MLflow."""
 
     name = "mlflow"
-    rank = 42
+    rank = 9
 
     def recognise(self, subject: Subject) -> Finding | None:
         """Return settings and series of its newest runs; None for other databases."""

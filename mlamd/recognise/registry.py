@@ -20,7 +20,7 @@ class Registry:
     def recognise(self, subject: Subject) -> Finding:
         """Return what a file is: generic if nobody knows it, or the one who knows it cannot understand it.
 
-        Why a file was not understood is the fact ``trouble``.
+        Why a file was not understood is the fact ``trouble``; so is what it should not have raised.
         """
         trouble = ""
         for recogniser in self.recognisers:
@@ -28,7 +28,7 @@ class Registry:
                 found = recogniser.recognise(subject)
             except RecogniseError as error:
                 trouble = trouble or f"{recogniser.name}: {error}"
-            except (MemoryError, RecursionError) as error:
+            except Exception as error:  # noqa: BLE001  (one that fails must not take the others away)
                 trouble = trouble or f"{recogniser.name}: {type(error).__name__}"
             else:
                 if found is not None:

@@ -1,0 +1,48 @@
+"""Plain text: its encoding, and how many lines it has."""
+
+from mlamd.recognise.finding import Fact, Finding, Subject
+
+_SUFFIXES = frozenset({".txt", ".text", ".md", ".rst", ".tex", ".conll", ".conllu", ".vtt", ".srt"})
+_MOST_READ = 8 << 20
+
+
+class Texts:
+    """Facts: ``encoding``, ``lines``; ``lines_estimated`` for a large file."""
+
+    name = "text"
+    rank = 88
+
+    def recognise(self, subject: Subject) -> Finding | None:
+        """Return text, by its name, if there is nothing in it that no text has."""
+        head = subject.head
+        if subject.suffix not in _SUFFIXES:
+            return None
+        encoding = encoding_of(head)
+        if not encoding:
+            return None
+        size = subject.reader.size_bytes
+        facts: dict[str, Fact] = {"encoding": encoding}
+        if size <= _MOST_READ:
+            content = head if subject.whole else subject.reader.read(0, size)
+            if encoding == "utf-16":
+                content = content.decode("utf-16", "replace").encode()
+            facts["lines"] = content.count(b"\n") + (not content.endswith(b"\n") and bool(content))
+        else:
+            facts["lines"] = size * head.count(b"\n") // len(head)
+            facts["lines_estimated"] = True
+        return Finding("dataset", "text", facts)
+
+
+def encoding_of(head: bytes) -> str:
+    """Return ``ascii``, ``utf-8``, ``utf-16`` or ``unknown`` (a single-byte one); "" for what is no text."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if b"\0" in head:
+        return ""
+    if head.isascii():
+        return "ascii"
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        return "utf-8" if error.start > len(head) - 4 else "unknown"
+    return "utf-8"
