@@ -22,7 +22,7 @@ from mlamd.model.events import Event, Surrounded
 
 _MOST_WAITING = 1_000
 _REST = 3.0
-"""After looking at a repository it is not looked at again for this many times as long as that took."""
+"""Between two looks at repositories is this many times as long as the first took; steps wait for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,10 @@ class Contexts:
                 self._news = trio.Event()
                 await self._news.wait()
             self._idle = trio.Event()
+            if self._changed:
+                await trio.sleep(max(0.0, self._rest_until_s - time.monotonic()))
+                self._changed = False
+                self._code.clear()
             place = self._waiting.popleft()
             self._busy = True
             found = await trio.to_thread.run_sync(self._look, place)
@@ -122,9 +126,8 @@ class Contexts:
     def _code_in(self, directory: str) -> bytes:
         """Return the state of the code, b"" where there is no repository."""
         known = self._code.get(directory)
-        if known is not None and (not self._changed or time.monotonic() < self._rest_until_s):
+        if known is not None:
             return known
-        self._changed = False
         began_s = time.monotonic()
         state: dict[str, Any] | None = repositories.state(directory)
         took_s = time.monotonic() - began_s

@@ -1,0 +1,71 @@
+"""In what surroundings a step runs is found out while it is recorded, and stored once."""
+
+import subprocess
+import sys
+
+from mlamd.catalog.catalog import current
+from mlamd.catalog.tables import key
+from mlamd.lineage.view import View
+from tests.conftest import Project
+
+
+def _git(project: Project, *arguments: str) -> None:
+    command = ["git", "-C", project.root, "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def _run(project: Project, script: str, **variables: str) -> None:
+    command = [sys.executable, "-c", script]
+    environment = {"PATH": "/usr/bin:/bin", **variables}
+    subprocess.run(command, cwd=project.root, env=environment, check=True, start_new_session=True)
+
+
+def test_code_packages_machine_and_variables(recorded: Project) -> None:
+    _git(recorded, "init", "-q", "-b", "main")
+    (recorded.root / "a.py").write_text("x = 1\n")
+    _git(recorded, "add", "a.py")
+    _git(recorded, "commit", "-qm", "first")
+    (recorded.root / "a.py").write_text("x = 2  # password = 'tops3cretvalue'\n")
+    _run(recorded, "open('b', 'w').write(open('a.py').read())", OMP_NUM_THREADS="3", SECRET="no")
+    recorded.sync()
+    with current(recorded.store) as tables:
+        view = View(tables)
+        (number,) = view.version(view.current(b"b")[0]).writers
+        step, found = view.step(number.step), view.surroundings(number.step)
+    assert "OMP_NUM_THREADS=3" in step.variables
+    assert not [variable for variable in step.variables if variable.startswith("SECRET")]
+    assert found["code"]["branch"] == "main"
+    assert found["code"]["dirty"] == ["a.py"]
+    assert "x = 2" in found["code"]["diff"]
+    assert "tops3cretvalue" not in found["code"]["diff"]
+    assert found["packages"]["packages"]["click"]
+    assert found["host"]["cores"] >= 1
+
+
+def test_the_next_run_costs_little(recorded: Project) -> None:
+    """What is the same is stored once: no document is made for the second run."""
+    script = "open('b', 'w').write(open('a').read())"
+    (recorded.root / "a").write_text("1")
+    _run(recorded, script)
+    recorded.ask("show", "@-1")
+    with current(recorded.store) as tables:
+        before = len(list(tables.scan("documents")))
+    _run(recorded, script)
+    assert recorded.ask("show", "@-1")["data"]["surroundings"]["packages"]
+    with current(recorded.store) as tables:
+        assert len(list(tables.scan("documents"))) == before
+        view = View(tables)
+        steps = [view.step(step) for run in view.runs() for step in view.steps_of(run.number)]
+        here = [step.number for step in steps if step.cwd == str(recorded.root)]
+        assert len(here) == 2
+        assert len({tuple(tables.get("surroundings", key(step))) for step in here}) == 1
+
+
+def test_git_that_is_asked_is_no_run(recorded: Project) -> None:
+    _git(recorded, "init", "-q")
+    recorded.sync()
+    before = len(recorded.ask("runs", "--all")["data"])
+    _run(recorded, "open('b', 'w').write('x')")
+    recorded.ask("show", "@-1")
+    runs = recorded.ask("runs", "--all")["data"]
+    assert len(runs) == before + 1, [run["command"] for run in runs]
