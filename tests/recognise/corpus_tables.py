@@ -205,12 +205,8 @@ def make_hdf5(shelf: Shelf) -> None:
             attributes = {
                 key: value.item() if hasattr(value, "item") else value for key, value in file.attrs.items()
             }
-        return {
-            "datasets": datasets,
-            "groups": groups,
-            "dataset_count": len(datasets),
-            "attributes": attributes,
-        }
+        found = {"datasets": datasets, "groups": groups, "dataset_count": len(datasets)}
+        return found | ({"attributes": attributes} if attributes else {})
 
     def fill(file: Any) -> None:
         file.attrs["rate"] = 0.25
