@@ -5,14 +5,14 @@ import io
 from dataclasses import dataclass
 
 from mlamd.recognise.facts import MOST_ITEMS
-from mlamd.recognise.finding import Fact, Finding, Reader, RecogniseError, Subject
+from mlamd.recognise.finding import HEAD_BYTES, Fact, Finding, Reader, RecogniseError, Subject
+from mlamd.recognise.lines import lines_in, lines_of
 from mlamd.recognise.readers import UnpackedReader
 from mlamd.recognise.values import common, looks_like_metrics, type_of_text
 
 _SUFFIXES = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|"}
 _DELIMITERS = ",\t;|"
-_MOST_READ = 8 << 20
-_MOST_QUOTED = 2 << 20
+_MOST_PARSED = 8 << 20
 _SAMPLE_ROWS = 500
 _SAMPLE_CELLS = 20_000
 _NAMES = {",": "comma", "\t": "tab", ";": "semicolon", "|": "pipe"}
@@ -20,9 +20,10 @@ _NAMES = {",": "comma", "\t": "tab", ";": "semicolon", "|": "pipe"}
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """The first rows, how many bytes they take, and the form of the text."""
+    """The first rows, how many lines and bytes they take, and the form of the text."""
 
     rows: list[list[str]]
+    lines: int
     size_bytes: int
     delimiter: str
     encoding: str
@@ -40,21 +41,23 @@ class Delimited:
         suffix = "." + name.removesuffix(".gz").rpartition(".")[2]
         if suffix not in _SUFFIXES:
             return None
-        reader, head = subject.reader, subject.head
         if packed:
-            reader = UnpackedReader(subject.reader, "gzip", _MOST_READ)
-            content = reader.read(0, _MOST_READ)
-            counted = _rows_in(content, whole=reader.ended)
-            head = content[:65_536]
-            whole = reader.ended and len(content) == len(head)
+            reader = UnpackedReader(subject.reader, "gzip", _MOST_PARSED)
+            content = reader.read(0, _MOST_PARSED)
+            head, whole = content[:HEAD_BYTES], reader.ended and len(content) <= HEAD_BYTES
         else:
-            whole = subject.whole
-            counted = None
+            head, whole = subject.head, subject.whole
         if not head.strip():
             return Finding("dataset", suffix[1:], {"rows": 0, "columns": {}, "column_count": 0})
         sample = _sample(head, _SUFFIXES[suffix], whole=whole)
         facts = _facts(sample)
-        rows, exact = counted or _count(reader, sample)
+        if packed:
+            rows, exact = _rows_in(content, sample), reader.ended
+            if not exact:
+                # As many in the rest of the file as in what was unpacked of it.
+                rows = rows * subject.reader.size_bytes // max(1, reader.packed_bytes)
+        else:
+            rows, exact = _count(subject.reader, sample)
         rows = max(0, rows - bool(facts["header"]))
         facts["rows"] = rows
         if not exact:
@@ -89,9 +92,10 @@ def _sample(head: bytes, usual: str, *, whole: bool) -> _Sample:
                 break
     except csv.Error as error:
         raise RecogniseError(f"no table: {error}") from error
-    width = 1 if encoding != "utf-16" else 2
-    used = len(text[: lines.tell()].encode("utf-8", "replace")) if width == 1 else lines.tell() * 2
-    return _Sample(rows, used, delimiter, encoding)
+    # The rows were read line by line, up to here.
+    used = text[: lines.tell()]
+    size = len(used.encode("utf-16-le" if encoding == "utf-16" else "utf-8", "replace"))
+    return _Sample(rows, lines_in([used.encode("utf-8", "replace")]).total, size, delimiter, encoding)
 
 
 def _is_utf8(head: bytes) -> bool:
@@ -149,26 +153,22 @@ def _facts(sample: _Sample) -> dict[str, Fact]:
 def _count(reader: Reader, sample: _Sample) -> tuple[int, bool]:
     """Return how many rows there are, with the header, and whether that is exact."""
     size = reader.size_bytes
-    if size <= _MOST_READ:
-        content = reader.read(0, size)
-        if sample.encoding == "utf-16":
-            content = content.decode("utf-16", "replace").encode()
-        counted = _rows_in(content, whole=True)
-        if counted[1]:
-            return counted
-    return max(len(sample.rows), size * len(sample.rows) // max(1, sample.size_bytes)), False
+    if size <= _MOST_PARSED:
+        return _rows_in(reader.read(0, size), sample), True
+    if sample.encoding == "utf-16":
+        return size * len(sample.rows) // max(1, sample.size_bytes), False
+    lines = lines_of(reader)
+    return lines.total * len(sample.rows) // max(1, sample.lines), lines.exact and not lines.quoted
 
 
-def _rows_in(content: bytes, *, whole: bool) -> tuple[int, bool]:
+def _rows_in(content: bytes, sample: _Sample) -> int:
+    """Return how many rows there are in a file; only in quotes a row may go over several lines."""
+    if sample.encoding == "utf-16":
+        content = content.decode("utf-16", "replace").encode()
     if b'"' not in content:
-        content = content.replace(b"\r\n", b"\n")
-        while b"\n\n" in content:
-            content = content.replace(b"\n\n", b"\n")
-        content = content.removeprefix(b"\n")
-        return content.count(b"\n") + (not content.endswith(b"\n") and bool(content)), whole
-    text = content[:_MOST_QUOTED].decode("utf-8", "backslashreplace")
+        return lines_in([content]).total
+    text = content.decode("utf-8", "backslashreplace")
     try:
-        rows = sum(1 for row in csv.reader(io.StringIO(text, newline="")) if row)
+        return sum(1 for row in csv.reader(io.StringIO(text, newline=""), delimiter=sample.delimiter) if row)
     except csv.Error:
-        return content.count(b"\n"), False
-    return rows, whole and len(content) <= _MOST_QUOTED
+        return lines_in([content]).total

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mlamd.recognise.facts import MOST_ITEMS, bounded
 from mlamd.recognise.finding import Fact
-from mlamd.recognise.opcodes import Made, Name, Pairs, Stored, dtype_of, number_of
+from mlamd.recognise.pickled import Made, Name, Pairs, Stored, dtype_of, number_of
 from mlamd.recognise.sklearn_names import NOT_PARAMETERS
 from mlamd.recognise.tensors import Tally
 

@@ -1,7 +1,7 @@
 """The layout of HDF5 files: groups, and of datasets and attributes what describes them. No data is read.
 
-Written after the HDF5 file format specification, version 3. Groups with very many links in the newest layout
-(fractal heaps) are passed over, and ``partial`` says so.
+Written after the HDF5 file format specification, version 3. Attributes of an object that has very many are
+not read where the newest layout keeps them in a heap; ``partial`` says so.
 """
 
 import struct
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 from mlamd.recognise.cursor import Cursor
 from mlamd.recognise.finding import Reader, RecogniseError
+from mlamd.recognise.hdf5_heap import NOWHERE, Heap, link, links_in
 from mlamd.recognise.hdf5_types import Type, space, type_of
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MOST_OBJECTS = 4_000
 _MOST_MESSAGES = 60_000
 _MOST_ATTRIBUTE = 2 << 20
-_NOWHERE = 0xFFFF_FFFF_FFFF_FFFF
-_SPACE, _LINK_INFO, _TYPE, _LINK, _ATTRIBUTE, _MORE, _TABLE = 1, 2, 3, 6, 12, 16, 17
+_SPACE, _LINK_INFO, _TYPE, _LINK, _ATTRIBUTE, _MORE, _TABLE, _ATTRIBUTES = 1, 2, 3, 6, 12, 16, 17, 21
 
 
 @dataclass(slots=True)
@@ -153,29 +153,31 @@ class Layout:
         elif kind == _TYPE:
             node.type = type_of(data)
         elif kind == _LINK:
-            self._link(node, data)
+            name, where, _ = link(data)
+            if where:
+                node.links[name] = where
         elif kind == _LINK_INFO:
-            heap = struct.unpack_from("<Q", data, 10 if data[1:2] and data[1] & 1 else 2)[0]
-            self.partial = self.partial or heap != _NOWHERE
+            heap = struct.unpack_from("<Q", data, 10 if data[1] & 1 else 2)[0]
+            if heap != NOWHERE:
+                self._dense(node, heap)
         elif kind == _TABLE:
             tree, heap = struct.unpack_from("<2Q", data)
             self._symbols(node, tree, self._local_heap(heap))
+        elif kind == _ATTRIBUTES:
+            heap = struct.unpack_from("<Q", data, 4 if data[1] & 1 else 2)[0]
+            self.partial = self.partial or heap != NOWHERE
         elif kind == _ATTRIBUTE and len(node.attributes) < 200:
             name, value = self._attribute(data)
             node.attributes[name] = value
 
-    def _link(self, node: Node, data: bytes) -> None:
-        flags, place = data[1], 2
-        if flags & 8:
-            if data[2] != 0:
-                return  # a soft or an external link
-            place += 1
-        place += (8 if flags & 4 else 0) + (1 if flags & 16 else 0)
-        width = 1 << (flags & 3)
-        length = int.from_bytes(data[place : place + width], "little")
-        place += width
-        name = data[place : place + length].decode("utf-8", "backslashreplace")
-        node.links[name[:500]] = struct.unpack_from("<Q", data, place + length)[0]
+    def _dense(self, node: Node, place: int) -> None:
+        """Read the links of a group that has many."""
+        heap = Heap(self._reader, self._base, place)
+        for block in heap.blocks():
+            for name, where in links_in(block):
+                self._count()
+                node.links[name] = where
+        self.partial = self.partial or len(node.links) < heap.objects
 
     def _local_heap(self, place: int) -> bytes:
         cursor = self._cursor(place)

@@ -3,10 +3,10 @@
 from mlamd.recognise.facts import MOST_ITEMS
 from mlamd.recognise.finding import Fact, Finding, RecogniseError, Subject
 from mlamd.recognise.jsonvalue import loaded
+from mlamd.recognise.lines import lines_of
 from mlamd.recognise.values import common, looks_like_metrics
 
 _SUFFIXES = frozenset({".jsonl", ".ndjson", ".jsonlines"})
-_MOST_READ = 8 << 20
 _SAMPLE_LINES = 500
 
 
@@ -36,11 +36,8 @@ class JsonLines:
                     kinds.setdefault(key[:200], []).append(_type(item))
         columns: dict[str, Fact] = {key: common(found) for key, found in kinds.items()}
         facts: dict[str, Fact] = {"columns": columns, "column_count": len(columns)}
-        size = subject.reader.size_bytes
-        if size <= _MOST_READ:
-            rows = sum(1 for line in subject.reader.read(0, size).split(b"\n") if line.strip())
-        else:
-            rows = size * len(lines) // max(1, sum(len(line) + 1 for line in lines))
+        rows, exact, _ = lines_of(subject.reader)
+        if not exact:
             facts["rows_estimated"] = True
         made = "metrics" if looks_like_metrics(columns, rows) else ""
         return Finding("dataset", "jsonl", facts | {"rows": rows}, made)

@@ -18,6 +18,7 @@ _TYPES = dict(enumerate((
     "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4", "int4", "float4e2m1",
 )))  # fmt: skip
 _SMALL = 4_096
+_MOST_NAMES = 20_000
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class _Model:
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
     weights: Tally = field(default_factory=Tally)
+    weight_names: set[str] = field(default_factory=set)
     graphs: int = 0
 
 
@@ -52,7 +54,9 @@ class Onnx:
             raise RecogniseError("no graph in it")
         facts = dict(model.facts)
         facts["opsets"] = bounded(model.opsets)
-        facts["inputs"], facts["outputs"] = bounded(model.inputs), bounded(model.outputs)
+        # Older versions list the weights among the inputs.
+        facts["inputs"] = bounded([name for name in model.inputs if name not in model.weight_names])
+        facts["outputs"] = bounded(model.outputs)
         facts["operators"] = bounded(dict(sorted(model.operators.items())))
         if model.metadata:
             facts["metadata"] = bounded(model.metadata)
@@ -94,10 +98,10 @@ def _graph(cursor: Cursor, model: _Model, end: int) -> None:
         elif part.number == 2:
             model.facts["class"] = text(cursor, part.value)
         elif part.number == 5:
-            _weight(cursor, model.weights, inner_end)
+            _weight(cursor, model, inner_end)
         elif part.number in {11, 12}:
             names = model.inputs if part.number == 11 else model.outputs
-            if len(names) < 500:
+            if len(names) < _MOST_NAMES:
                 names.append(_named(cursor, inner_end, 1))
 
 
@@ -109,7 +113,7 @@ def _named(cursor: Cursor, end: int, number: int) -> str:
     return ""
 
 
-def _weight(cursor: Cursor, weights: Tally, end: int) -> None:
+def _weight(cursor: Cursor, model: _Model, end: int) -> None:
     shape: list[object] = []
     kind = 0
     for part in fields(cursor, end):
@@ -121,4 +125,6 @@ def _weight(cursor: Cursor, weights: Tally, end: int) -> None:
             shape.append(part.value)
         elif part.number == 2:
             kind = part.value
-    weights.add(_TYPES.get(kind, f"type {kind}"), shape)
+        elif part.number == 8 and part.long and len(model.weight_names) < _MOST_NAMES:
+            model.weight_names.add(text(cursor, part.value))
+    model.weights.add(_TYPES.get(kind, f"type {kind}"), shape)

@@ -6,10 +6,10 @@ CPython's ``pickletools``; the raw arrays between them and their alignment are j
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from mlamd.recognise.cursor import Cursor
 from mlamd.recognise.finding import RecogniseError
+from mlamd.recognise.pickled import Made, Name, Pairs, Stored, dtype_of, text_of
 from mlamd.recognise.tensors import elements
 
 MOST_OPCODES = 400_000
@@ -19,73 +19,10 @@ _MOST_KEPT = 16 << 20
 _MOST_LINE = 16_384
 _STOP = ord(".")
 _ARRAY = ("joblib.numpy_pickle", "NumpyArrayWrapper")
-_SCALARS = {"f2": "e", "f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q"} | {
-    "u1": "B", "u2": "H", "u4": "I", "u8": "Q", "b1": "?"
-}  # fmt: skip
 
 
 class TooLongError(RecogniseError):
     """The pickle has more opcodes than are read."""
-
-
-@dataclass(slots=True, eq=False)
-class Name:
-    """Something that unpickling would import."""
-
-    module: str
-    name: str
-
-    @property
-    def dotted(self) -> str:
-        """The whole name."""
-        return f"{self.module}.{self.name}"
-
-
-@dataclass(slots=True, eq=False)
-class Pairs:
-    """A dict. Its keys may be anything, so it is a list of pairs."""
-
-    pairs: list[tuple[object, object]] = field(default_factory=list)
-
-    def texts(self) -> dict[str, object]:
-        """Return what is under keys of text."""
-        return {key: value for key, value in self.pairs if isinstance(key, str)}
-
-
-@dataclass(slots=True, eq=False)
-class Made:
-    """An object that unpickling would make: by calling ``maker``, then setting its state, items and pairs."""
-
-    maker: object
-    arguments: object = ()
-    state: object = None
-    items: list[object] = field(default_factory=list)
-    pairs: list[tuple[object, object]] = field(default_factory=list)
-
-    @property
-    def of(self) -> Name | None:
-        """The class, or the function, that makes it."""
-        if isinstance(self.maker, Name):
-            first = self.arguments[0] if isinstance(self.arguments, tuple) and self.arguments else None
-            if self.maker.module in {"copyreg", "copy_reg"} and isinstance(first, Name):
-                return first
-            return self.maker
-        return None
-
-    def fields(self) -> dict[str, object]:
-        """Return its attributes: those of its ``__dict__`` and of its slots."""
-        found: dict[str, object] = {}
-        for part in self.state if isinstance(self.state, tuple) else (self.state,):
-            if isinstance(part, Pairs):
-                found |= part.texts()
-        return found
-
-
-@dataclass(slots=True, eq=False)
-class Stored:
-    """What the pickle only refers to, by a key: torch's storages."""
-
-    key: object
 
 
 class Machine:
@@ -169,7 +106,7 @@ class Machine:
 
     def named(self, module: object, name: object) -> Name:
         """Note something that would be imported."""
-        found = Name(_text(module)[:256], _text(name)[:256])
+        found = Name(text_of(module)[:256], text_of(name)[:256])
         if len(self.names) < 1_000:
             self.names[found.dotted] = None
         return found
@@ -184,39 +121,6 @@ class Machine:
         self._nested -= 1
         self.stack, self.below, self.memo = outer
         return found
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    return value if isinstance(value, str) else "?"
-
-
-def dtype_of(value: object) -> tuple[str, int]:
-    """Return the name of a pickled numpy dtype, such as ``f8``, and the size of an element in bytes."""
-    if not isinstance(value, Made) or not isinstance(value.arguments, tuple) or not value.arguments:
-        return "?", 0
-    name = _text(value.arguments[0])
-    digits = name[1:] if name[1:].isdecimal() and len(name) < 12 else "0"
-    size = int(digits) * (4 if name[:1] == "U" else 1)
-    if isinstance(value.state, tuple) and len(value.state) > 5 and isinstance(value.state[5], int):
-        size = value.state[5] if value.state[5] > 0 else size
-    return name, size
-
-
-def number_of(made: Made) -> object:
-    """Return the value of a pickled numpy scalar; the object itself if it is none."""
-    of, arguments = made.of, made.arguments
-    if of is None or of.name != "scalar" or not isinstance(arguments, tuple) or len(arguments) != 2:
-        return made
-    code = _SCALARS.get(dtype_of(arguments[0])[0])
-    raw = arguments[1]
-    if isinstance(raw, Made) and isinstance(raw.arguments, tuple) and raw.arguments:
-        raw = _text(raw.arguments[0]).encode("latin-1", "replace")
-    if code is None or not isinstance(raw, bytes) or len(raw) != struct.calcsize(code):
-        return made
-    value: object = struct.unpack("<" + code, raw)[0]
-    return value
 
 
 def _raw_array(machine: Machine, wrapper: Made) -> None:
@@ -239,7 +143,7 @@ def _raw_array(machine: Machine, wrapper: Made) -> None:
 def _integer(raw: bytes, base: int = 10) -> object:
     raw = raw.strip().removesuffix(b"L")
     try:
-        return int(raw, base) if len(raw) < 100 else _text(raw)
+        return int(raw, base) if len(raw) < 100 else text_of(raw)
     except ValueError as error:
         raise RecogniseError("no pickle: no number") from error
 
@@ -262,7 +166,7 @@ def _float_line(machine: Machine) -> object:
 
 
 def _string_line(machine: Machine) -> object:
-    return _text(machine.line().strip()[1:-1])
+    return text_of(machine.line().strip()[1:-1])
 
 
 def _i32(machine: Machine) -> int:
@@ -415,12 +319,12 @@ STEPS: dict[int, Callable[[Machine], None]] = {
     0x8A: _pushes(lambda machine: _long(machine, machine.cursor.byte())),
     0x8B: _pushes(lambda machine: _long(machine, _i32(machine))),
     ord("S"): _pushes(_string_line),
-    ord("V"): _pushes(lambda machine: _text(machine.line())),
-    ord("T"): _pushes(lambda machine: _text(machine.piece(_i32(machine)))),
-    ord("U"): _pushes(lambda machine: _text(machine.piece(machine.cursor.byte()))),
-    ord("X"): _pushes(lambda machine: _text(machine.piece(machine.cursor.u32()))),
-    0x8C: _pushes(lambda machine: _text(machine.piece(machine.cursor.byte()))),
-    0x8D: _pushes(lambda machine: _text(machine.piece(machine.cursor.u64()))),
+    ord("V"): _pushes(lambda machine: text_of(machine.line())),
+    ord("T"): _pushes(lambda machine: text_of(machine.piece(_i32(machine)))),
+    ord("U"): _pushes(lambda machine: text_of(machine.piece(machine.cursor.byte()))),
+    ord("X"): _pushes(lambda machine: text_of(machine.piece(machine.cursor.u32()))),
+    0x8C: _pushes(lambda machine: text_of(machine.piece(machine.cursor.byte()))),
+    0x8D: _pushes(lambda machine: text_of(machine.piece(machine.cursor.u64()))),
     ord("B"): _pushes(lambda machine: machine.piece(machine.cursor.u32())),
     ord("C"): _pushes(lambda machine: machine.piece(machine.cursor.byte())),
     0x8E: _pushes(lambda machine: machine.piece(machine.cursor.u64())),
@@ -461,7 +365,7 @@ STEPS: dict[int, Callable[[Machine], None]] = {
     0x82: _pushes(lambda machine: Name("copyreg", f"extension{machine.cursor.byte()}")),
     0x83: _pushes(lambda machine: Name("copyreg", f"extension{machine.cursor.u16()}")),
     0x84: _pushes(lambda machine: Name("copyreg", f"extension{machine.cursor.u32()}")),
-    ord("P"): _pushes(lambda machine: Stored(_text(machine.line()))),
+    ord("P"): _pushes(lambda machine: Stored(text_of(machine.line()))),
     ord("Q"): _pushes(lambda machine: Stored(machine.pop())),
     0x80: lambda machine: machine.cursor.skip(1),
     0x95: lambda machine: machine.cursor.skip(8),

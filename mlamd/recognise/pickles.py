@@ -7,6 +7,8 @@ from mlamd.recognise.finding import Fact, Finding, Reader, RecogniseError, Subje
 from mlamd.recognise.opcodes import STEPS, Machine, TooLongError
 from mlamd.recognise.readers import PACKINGS, UnpackedReader
 
+_SURE = (".pkl", ".pickle", ".joblib")
+"""What is named so and cannot be read is a damaged pickle; the other suffixes are not only pickles'."""
 _SUFFIXES = frozenset({".pkl", ".pickle", ".joblib", ".p", ".jbl", ".sav", ".model", ".pck", ".pcl"})
 _MOST_UNPACKED = 32 << 20
 
@@ -32,7 +34,12 @@ class Pickles:
             return None
         facts: dict[str, Fact] = {"compression": packing} if packing else {}
         machine = Machine(Cursor(reader))
-        content = read_content(machine)
+        try:
+            content = read_content(machine)
+        except RecogniseError:
+            if subject.head[:1] == b"\x80" or packing or subject.suffix in _SURE:
+                raise
+            return None
         joblib = any(name.startswith("joblib.") for name in machine.names)
         facts |= content.facts | raw_arrays(machine.arrays)
         return Finding(content.kind, "joblib" if joblib else "pickle", facts)
@@ -54,7 +61,7 @@ def read_content(machine: Machine) -> Content:
 
 
 def _packing(subject: Subject) -> str:
-    if subject.suffix not in _SUFFIXES and not subject.name.endswith((".pkl.gz", ".joblib.gz", ".pickle.gz")):
+    if subject.suffix not in _SUFFIXES and not subject.name.rpartition(".")[0].endswith(_SURE):
         return ""
     for magic, packing in PACKINGS.items():
         if subject.head.startswith(magic):

@@ -95,6 +95,11 @@ class UnpackedReader:
         """True when all of it has been read."""
 
     @property
+    def packed_bytes(self) -> int:
+        """Return up to where the compressed file has been read."""
+        return self._fed
+
+    @property
     def size_bytes(self) -> int:
         """Return the bound."""
         return self._most

@@ -10,7 +10,9 @@ from mlamd.recognise.facts import MOST_ITEMS
 from mlamd.recognise.finding import Fact, Finding, Reader, RecogniseError, Subject
 
 _MAGIC = b"SQLite format 3\0"
-_MOST_PAGES = 1_500
+_MOST_PAGES = 4_000
+_MOST_BYTES = 16 << 20
+_MOST_LEVELS = 24
 _MOST_TABLES = 300
 _MOST_SQL = 20_000
 _INNER, _LEAF = 5, 13
@@ -48,8 +50,8 @@ class Sqlite:
         pages = _Pages(subject.reader, subject.head)
         tables: dict[str, Fact] = {}
         entries = pages.schema()
-        for entry in entries:
-            rows, exact = pages.count(entry.root)
+        for place, entry in enumerate(entries):
+            rows, exact = pages.count(entry.root, pages.left // (len(entries) - place))
             one: dict[str, Fact] = {"columns": columns_of(entry.sql), "rows": rows}
             tables[entry.name[:200]] = one if exact else one | {"rows_estimated": True}
         return Finding("dataset", "sqlite", {"tables": tables, "table_count": len(entries)})
@@ -66,13 +68,13 @@ class _Pages:
         if self._size < 512 or self._usable < 480:
             raise RecogniseError("pages of an impossible size")
         self._encoding = {2: "utf-16-le", 3: "utf-16-be"}.get(int.from_bytes(head[56:60], "big"), "utf-8")
-        self._left = _MOST_PAGES
+        self.left = min(_MOST_PAGES, _MOST_BYTES // self._size)
 
     def schema(self) -> list[_Entry]:
         """Return the tables that the user made."""
         found: list[_Entry] = []
         waiting, seen = [1], {1}
-        while waiting and self._left and len(found) < _MOST_TABLES:
+        while waiting and self.left and len(found) < _MOST_TABLES:
             place = waiting.pop()
             page, kind, cells = self._page(place)
             for child in self._children(page, kind, cells):
@@ -85,30 +87,34 @@ class _Pages:
                     found.append(entry)
         return sorted(found, key=lambda one: one.name)
 
-    def count(self, root: int) -> tuple[int, bool]:
-        """Return how many rows a table has, and whether all its pages were counted."""
-        rows = leaves = 0
-        waiting, seen = [root], {root}
-        while waiting:
-            if not self._left:
-                return rows * (leaves + len(waiting)) // max(1, leaves), False
-            page, kind, cells = self._page(waiting.pop())
-            if kind == _INNER:
-                fresh = [one for one in self._children(page, kind, cells) if one not in seen]
-                seen.update(fresh)
-                waiting.extend(fresh)
-            else:
+    def count(self, root: int, most: int) -> tuple[int, bool]:
+        """Return how many rows a table has, and whether all its pages were counted; ``most`` pages are read.
+
+        All leaves of a tree have the same depth: so it is gone through level by level, and of a level that is
+        too large a part is read, evenly taken.
+        """
+        level, share, rows = [root], 1.0, 0.0
+        for _ in range(_MOST_LEVELS):
+            most = min(most, self.left)
+            if len(level) > most:
+                part = level[:: -(-len(level) // most)] if most > 0 else []
+                share *= len(level) / max(1, len(part))
+                level = part
+            following: list[int] = []
+            for number in level:
+                page, kind, cells = self._page(number)
                 # Tables without row numbers are kept as indexes are (2 and 10): there inner cells are rows.
-                rows += len(cells)
-                if kind == 2:
-                    waiting.extend(set(self._children(page, _INNER, cells)) - seen)
-                    seen.update(waiting)
-                leaves += kind in {_LEAF, 10}
-        return rows, True
+                rows += 0 if kind == _INNER else len(cells) * share
+                following += self._children(page, kind, cells)
+            most -= len(level)
+            level = following
+            if not level:
+                return round(rows), share == 1.0
+        raise RecogniseError("a table of too many levels")
 
     def _page(self, number: int) -> tuple[bytes, int, list[int]]:
         """Return a page, its kind, and where its cells are."""
-        self._left -= 1
+        self.left -= 1
         page = self._reader.read((number - 1) * self._size, self._size) if number > 0 else b""
         at = 100 if number == 1 else 0
         if len(page) < at + 12:
@@ -124,7 +130,7 @@ class _Pages:
         return page, kind, [int.from_bytes(raw[place : place + 2], "big") for place in range(0, 2 * count, 2)]
 
     def _children(self, page: bytes, kind: int, cells: list[int]) -> list[int]:
-        if kind != _INNER:
+        if kind not in {2, _INNER}:
             return []
         at = 100 if page.startswith(_MAGIC) else 0
         last = page[at + 8 : at + 12]
@@ -160,8 +166,8 @@ class _Pages:
         pieces = [page[at : at + local]]
         following = int.from_bytes(page[at + local : at + local + 4], "big")
         left = min(length, _MOST_SQL * 4) - local
-        while following and left > 0 and self._left:
-            self._left -= 1
+        while following and left > 0 and self.left:
+            self.left -= 1
             more = self._reader.read((following - 1) * self._size, self._usable)
             pieces.append(more[4 : 4 + left])
             left -= self._usable - 4

@@ -6,7 +6,8 @@ from mlamd.recognise.cursor import Cursor
 from mlamd.recognise.estimators import dangerous, shown
 from mlamd.recognise.facts import MOST_ITEMS, bounded, flattened
 from mlamd.recognise.finding import Fact, Finding, Reader, Subject
-from mlamd.recognise.opcodes import Machine, Made, Name, Pairs, Stored, TooLongError
+from mlamd.recognise.opcodes import Machine, TooLongError
+from mlamd.recognise.pickled import Made, Name, Pairs, Stored
 from mlamd.recognise.tensors import Tally
 from mlamd.recognise.zipped import MAGIC, listing, member
 

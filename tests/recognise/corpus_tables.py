@@ -205,12 +205,8 @@ def make_hdf5(shelf: Shelf) -> None:
             attributes = {
                 key: value.item() if hasattr(value, "item") else value for key, value in file.attrs.items()
             }
-        return {
-            "datasets": datasets,
-            "groups": groups,
-            "dataset_count": len(datasets),
-            "attributes": attributes,
-        }
+        found = {"datasets": datasets, "groups": groups, "dataset_count": len(datasets)}
+        return found | ({"attributes": attributes} if attributes else {})
 
     def fill(file: Any) -> None:
         file.attrs["rate"] = 0.25
@@ -235,7 +231,12 @@ def make_hdf5(shelf: Shelf) -> None:
                 file.create_dataset(f"series/{place:03}", data=np.arange(3))
             file.attrs["n"] = 20
 
-    for name, write in (("old.h5", old), ("new.hdf5", new), ("many.h5", many)):
+    def dense(path: Any) -> None:
+        with h5py.File(path, "w", track_order=True) as file:
+            for place in range(30):
+                file.create_dataset(f"{'long ' * 9}{place:03}", data=np.zeros((place, 2), np.int16))
+
+    for name, write in (("old.h5", old), ("new.hdf5", new), ("many.h5", many), ("dense.h5", dense)):
         shelf.put(name, write, "dataset", "hdf5", {})
         shelf.expected[name]["facts"] = facts(shelf.folder / name)
 

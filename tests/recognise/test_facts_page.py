@@ -1,0 +1,33 @@
+"""The page of facts names every format and every fact that the corpus shows."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mlamd.recognise.registry import installed
+from tests.recognise.reading import CORPUS, recognised
+from tests.recognise.test_corpus import EXPECTED
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "facts.md"
+ROWS = [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+
+
+def _named(cell: str) -> set[str]:
+    return set(re.findall(r"`([\w.-]+)`", cell))
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_format_and_facts_are_on_the_page(name: str) -> None:
+    found = recognised(installed(), CORPUS / name)
+    rows = [row.split(" | ") for row in ROWS if found.format in _named(row.split(" | ")[0])]
+    fitting = [cells for cells in rows if len(cells) == 4]
+    assert fitting, found.format
+    known: set[str] = set()
+    for cells in fitting:
+        known |= _named(cells[3])
+        if "as `keras`" in cells[3]:
+            known |= set().union(*(_named(row) for row in ROWS if row.startswith("| `keras` |")))
+    if found.kind != "generic":
+        assert any(found.kind in cells[1] for cells in fitting)
+    assert set(found.facts) <= known
