@@ -20,6 +20,7 @@ _PAIR = re.compile(
     rf"""(?:\s{{0,3}}[:=]\s{{0,8}}\[?|\s+\[?|\[)({_NUMBER})(?:\s?/\s?(\d+))?(?![\w:/-]|\.\d)""",
     re.IGNORECASE,
 )
+_MAY_HOLD = re.compile(r"\d|nan|inf", re.IGNORECASE)
 _PLAIN_GAP = re.compile(r"[:=]")
 _STEP_NAMES = {"it": "iteration", "ep": "epoch", "itr": "iteration", "steps": "step", "iters": "iteration"}
 
@@ -62,7 +63,7 @@ def read_log(content: str) -> SeriesBook:
     epoch: float | None = None
     seen: dict[str, int] = {}
     for line in re.split(r"[\r\n]+", content):
-        if not 4 <= len(line) <= _LONGEST_LINE or not any(mark in line for mark in "0123456789"):
+        if not 4 <= len(line) <= _LONGEST_LINE or not _MAY_HOLD.search(line):
             continue
         steps, values = _line(_ANSI.sub("", line))
         if "epoch" in steps:
