@@ -8,7 +8,7 @@ from mlamd.recognise.metric_names import is_metric, is_step
 from mlamd.recognise.series import SeriesBook
 from mlamd.recognise.text import decoded, is_text
 
-_PART_BYTES = 2 << 20
+_PART_BYTES = 3 << 19
 """Of a longer log, its beginning and its end are read."""
 
 _LONGEST_LINE = 2_000

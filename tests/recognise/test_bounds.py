@@ -15,7 +15,8 @@ from tests.recognise.reading import recognise, subject
 
 NAMES = """
     a.yaml a.json a.toml a.ini .env .hydra/overrides.yaml metrics.json history.json a.py a.sh run a.ipynb
-    requirements.txt environment.yml pyproject.toml uv.lock Pipfile.lock Dockerfile setup.cfg a.log a.txt a.csv
+    requirements.txt environment.yml pyproject.toml uv.lock Pipfile.lock Dockerfile setup.cfg a.log a.txt
+    a.csv
     a.tsv a.jsonl events.out.tfevents.1
     run.wandb trainer_state.json wandb-summary.json config.yaml meta.yaml
     task.json run.json .guild/attrs/flags .guild/attrs/env dvclive/metrics.json mlflow.db a.bin
