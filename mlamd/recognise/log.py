@@ -17,7 +17,7 @@ _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|nan|inf|-inf"
 _PAIR = re.compile(
     r"""(?<![\w./-])((?:(?:train|training|val|valid|validation|test|eval|dev)[ ])?"""
     r"""[A-Za-z_][\w./@-]{0,60})["']?"""
-    rf"""(?:\s{{0,3}}[:=]\s{{0,8}}\[?|\s+\[?|\[)({_NUMBER})(?:\s?/\s?(\d+))?(?![\w:/-]|\.\d)""",
+    rf"""(?:\s{{0,3}}[:=]\s{{0,8}}\[?|\s+\[?|\[)({_NUMBER})(?:\s?/\s?(\d+))?(?![\w/-]|[:.]\d)""",
     re.IGNORECASE,
 )
 _MAY_HOLD = re.compile(r"\d|nan|inf", re.IGNORECASE)

@@ -171,7 +171,7 @@ def _items(data: bytes) -> dict[str, object]:
 
 
 def _value(held: dict[int, Part]) -> object:
-    """Return a value: JSON in field 16 (or 8), or in a field of its own type since version 0.20 or so."""
+    """Return a value: JSON in field 16 or 8, or one in the field of its type."""
     for number in (16, 8):
         if number in held:
             return json.loads(text(held[number]))

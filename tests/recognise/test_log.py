@@ -43,6 +43,10 @@ def series(text, name="train.log"):
         ("loss: 1\nloss: 2\nloss: nan", {"loss": ([0, 1, 2], [1, 2, "nan"])}),
         ("\x1b[32mepoch 1\x1b[0m \x1b[1mloss: 0.5\x1b[0m\repoch 2 loss: 0.4", {"loss": ([1, 2], [0.5, 0.4])}),
         ("accuracy: 95%", {"accuracy": ([0], [95])}),
+        (
+            "Epoch 3:  45%|## | 450/1000 [00:12, 36.2it/s, loss=0.5]\rEpoch 4: 100%|#| 9/9 [00:12, loss=0.4]",
+            {"loss": ([3, 4], [0.5, 0.4])},
+        ),
         ("epoch 1 loss 0.5 speed: 30", {"loss": ([1], [0.5]), "speed": ([1], [30])}),
     ],
 )

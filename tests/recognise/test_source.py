@@ -87,6 +87,13 @@ seen.add("word")
     assert not {"version", "word"} & set(found)
 
 
+def test_mappings_that_a_configuration_in_python_builds():
+    text = "model = dict(type='A', depth=50, heads=[dict(n=1), dict(n=2)], norm=dict(eps=1e-5), f=g(3))\n"
+    assert facts(text)["constants"] == {
+        "model": {"type": "A", "depth": 50, "heads": [{"n": 1}, {"n": 2}], "norm": {"eps": 1e-5}, "f": "g(3)"}
+    }
+
+
 def test_click():
     found = facts(
         """
