@@ -76,6 +76,7 @@ _REFERENCE = re.compile(r"\$\w+$|\$\{[\w.:]+\}$|\$\(|\{\{|<[^<>]*>$|\[[A-Za-z_]*
 _PATH = re.compile(r"@?(?:~|\.{1,2})?(?:/[\w.-]{1,19}(?![\w.-])){2,}/?$|(?:~|\.{1,2})/[\w./-]+$")
 _MASKED = re.compile(r".{0,24}\*\*\*$", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?\d{1,7}(?:\.\d*)?(?:[eE][+-]?\d+)?$")
+_DIGEST = re.compile(r"(?:[a-z0-9]+[:-])?[0-9a-f]{7,128}$|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _OPAQUE = re.compile(r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{12,}")
 _OF_PASS = frozenset(
     """
@@ -111,7 +112,8 @@ def _judged(words: tuple[str, ...], value: str) -> bool:
     if not _SECRET.isdisjoint(words):
         return (last not in _ABOUT or looks_opaque(value)) and not _NUMBER.match(value)
     if last in {"key", "keys"}:
-        return before in _OF_KEYS or (last == "key" and looks_opaque(value))
+        named = before in _OF_KEYS
+        return named or (last == "key" and looks_opaque(value) and not _is_digest(before, value))
     if last == "id" and words[-3:-1] == ("access", "key"):
         return True
     if last == "token":
@@ -120,7 +122,7 @@ def _judged(words: tuple[str, ...], value: str) -> bool:
         return not _NUMBER.match(value) and (not before or before in _OF_PASS or looks_opaque(value))
     if last == "auth":
         return ":" in value or looks_opaque(value)
-    return last in {"sig", "signature", "tokens"} and looks_opaque(value)
+    return last in {"sig", "signature", "tokens", "cookie", "cookies"} and looks_opaque(value)
 
 
 def _is_token(before: str, value: str) -> bool:
@@ -128,4 +130,11 @@ def _is_token(before: str, value: str) -> bool:
         return False
     if before in _OF_TOKENS:
         return True
-    return not _NUMBER.match(value) if not before else looks_opaque(value)
+    if not before:
+        return not _NUMBER.match(value)
+    return looks_opaque(value) and not _is_digest(before, value)
+
+
+def _is_digest(before: str, value: str) -> bool:
+    """Return True for a digest behind a longer name: ``cache_key`` may have one, ``key`` alone has a secret."""
+    return bool(before) and bool(_DIGEST.match(value))

@@ -10,6 +10,9 @@ from mlamd.recognise.text import whole_text
 from mlamd.recognise.typed import typed
 
 MOST_BYTES = 4 << 20
+_MOST_TOML = 512 << 10
+_MOST_MARKS = 1_500_000
+"""How many values a JSON text may have: each takes some hundred bytes of memory."""
 FORMATS = {
     ".yaml": "yaml",
     ".yml": "yaml",
@@ -50,12 +53,28 @@ def parse_document(text: str, form: str) -> object:
         return documents[0] if len(documents) == 1 else documents
     try:
         if form == "json":
-            return json.loads(text)
+            return parse_json(text)
         if form == "toml":
-            return tomllib.loads(text)
+            return _toml(text)
         return _variables(text) if form == "env" else _ini(text)
     except (ValueError, configparser.Error) as error:
         raise RecogniseError(f"bad {form.upper()}") from error
+
+
+def parse_json(text: str) -> object:
+    """Return what a JSON text holds; raises ``RecogniseError`` for bad syntax, and for too many values."""
+    if text.count(",") + text.count("[") + text.count("{") > _MOST_MARKS:
+        raise RecogniseError("too many values")
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise RecogniseError("bad JSON") from error
+
+
+def _toml(text: str) -> object:
+    if len(text) > _MOST_TOML:
+        raise RecogniseError("too large a TOML file")
+    return tomllib.loads(text)
 
 
 def _ini(text: str) -> dict[str, object]:

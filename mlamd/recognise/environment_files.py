@@ -14,8 +14,9 @@ _REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(.*)$
 _CONDA = re.compile(r"(?:[\w-]+::)?([A-Za-z0-9_][\w.-]*)\s*(.*)$")
 _NAME = re.compile(r"(?:.*[-_.])?(?:requirements|constraints)(?:[-_.].*)?\.(?:txt|in)$")
 _PIP_INSTALL = re.compile(r"(?:pip3?|uv)\s+(?:pip\s+)?(?:install|add)\s+([^\n&|;]*)")
-_FROM = re.compile(r"(?im)^\s*FROM\s+(?:--\S+\s+)*(\S+)")
+_FROM = re.compile(r"(?im)^\s*FROM\s+(?:--\S+\s+){0,10}(\S+)")
 _CONTINUED = re.compile(r"\\\r?\n")
+_LOCKED = re.compile(r'(?m)^\[\[package\]\]\s*?\nname = "([^"\n]+)"\s*?\nversion = "([^"\n]+)"')
 _VERSION_END = re.compile(r"\s*(?:;|#|--hash|--).*$")
 
 Packages = dict[str, str]
@@ -35,8 +36,10 @@ class EnvironmentRecogniser:
             return None
         try:
             packages = read(text)
-        except (AttributeError, TypeError) as error:
-            raise RecogniseError("not in the form that its name says") from error
+        except RecogniseError as error:
+            return Finding("environment", form, {"trouble": str(error)})
+        except (AttributeError, TypeError):
+            return Finding("environment", form, {"trouble": "not in the form that its name says"})
         if form == "setup.cfg" and not packages:
             return None
         kept = {name: mask_text(spec) for name, spec in list(packages.items())[:MOST_ITEMS]}
@@ -129,13 +132,8 @@ def _specs(packages: Packages, table: object) -> None:
 
 
 def _lock(text: str) -> Packages:
-    """Return what uv, Poetry and PDM lock: a list of tables with name and version."""
-    listed = _mapping(parse_document(text, "toml")).get("package")
-    return {
-        _normal(str(one["name"])): f"=={one['version']}"
-        for one in (listed if isinstance(listed, list) else [])
-        if isinstance(one, Mapping) and "name" in one and "version" in one
-    }
+    """Return what uv, Poetry and PDM lock, by lines: each table of a package begins with name and version."""
+    return {_normal(name): f"=={version}" for name, version in _LOCKED.findall(text)}
 
 
 def _pipfile(text: str) -> Packages:

@@ -64,6 +64,7 @@ def _long(value: int) -> str:
 def flattened(value: object, prefix: str = "") -> dict[str, Fact]:
     """Return nested settings with dotted names; lists of plain values stay lists, others get numbers."""
     found: dict[str, Fact] = {}
+    left = [MOST_PARTS]
     waiting: list[tuple[str, object, int]] = [(prefix, value, 0)]
     while waiting and len(found) < MOST_ITEMS:
         name, item, depth = waiting.pop()
@@ -76,7 +77,7 @@ def flattened(value: object, prefix: str = "") -> dict[str, Fact]:
             inner = [(str(place), part) for place, part in enumerate(item[:MOST_ITEMS])]
         if not inner or depth >= MOST_DEPTH:
             if name:
-                found[name[:MOST_TEXT]] = bounded(item)
+                found[name] = _bounded(item, 0, left)
             continue
         for key, part in reversed(inner):
             waiting.append((f"{name}.{key}" if name else key, part, depth + 1))

@@ -8,7 +8,7 @@ from mlamd.recognise.metric_names import is_metric, is_step
 from mlamd.recognise.series import SeriesBook
 from mlamd.recognise.text import decoded, is_text
 
-_PART_BYTES = 2 << 20
+_PART_BYTES = 3 << 19
 """Of a longer log, its beginning and its end are read."""
 
 _LONGEST_LINE = 2_000
@@ -17,9 +17,10 @@ _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|nan|inf|-inf"
 _PAIR = re.compile(
     r"""(?<![\w./-])((?:(?:train|training|val|valid|validation|test|eval|dev)[ ])?"""
     r"""[A-Za-z_][\w./@-]{0,60})["']?"""
-    rf"""(?:\s{{0,3}}[:=]\s{{0,8}}\[?|\s+\[?|\[)({_NUMBER})(?:\s?/\s?(\d+))?(?![\w:/-]|\.\d)""",
+    rf"""(?:\s{{0,3}}[:=]\s{{0,8}}\[?|\s+\[?|\[)({_NUMBER})(?:\s?/\s?(\d+))?(?![\w/-]|[:.]\d)""",
     re.IGNORECASE,
 )
+_MAY_HOLD = re.compile(r"\d|nan|inf", re.IGNORECASE)
 _PLAIN_GAP = re.compile(r"[:=]")
 _STEP_NAMES = {"it": "iteration", "ep": "epoch", "itr": "iteration", "steps": "step", "iters": "iteration"}
 
@@ -62,7 +63,7 @@ def read_log(content: str) -> SeriesBook:
     epoch: float | None = None
     seen: dict[str, int] = {}
     for line in re.split(r"[\r\n]+", content):
-        if not 4 <= len(line) <= _LONGEST_LINE or not any(mark in line for mark in "0123456789"):
+        if not 4 <= len(line) <= _LONGEST_LINE or not _MAY_HOLD.search(line):
             continue
         steps, values = _line(_ANSI.sub("", line))
         if "epoch" in steps:

@@ -87,7 +87,7 @@ class MlflowDatabase:
                 database.set_progress_handler(lambda: 1, _MOST_OPERATIONS)
                 database.text_factory = lambda held: held.decode("utf-8", "replace")
                 return _database(database)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError, OverflowError) as error:
             raise RecogniseError(f"SQLite: {error}"[:200]) from error
 
 

@@ -1,10 +1,10 @@
 """Jupyter notebooks, by the JSON that https://nbformat.readthedocs.io describes."""
 
-import json
 import re
 from collections.abc import Mapping
 
 from mlamd.recognise.config import settings_of
+from mlamd.recognise.document import parse_json
 from mlamd.recognise.finding import Fact, Finding, RecogniseError, Subject
 from mlamd.recognise.python_parameters import read_python
 from mlamd.recognise.text import whole_text
@@ -30,11 +30,11 @@ class NotebookRecogniser:
         if text is None:
             return Finding("notebook", "ipynb", {"trouble": "too large, or no text"})
         try:
-            held = json.loads(text)
-        except ValueError as error:
-            raise RecogniseError("no JSON") from error
+            held = parse_json(text)
+        except RecogniseError as error:
+            return Finding("notebook", "ipynb", {"trouble": str(error)})
         if not isinstance(held, Mapping):
-            raise RecogniseError("not a notebook")
+            return Finding("notebook", "ipynb", {"trouble": "not a notebook"})
         return Finding("notebook", "ipynb", _facts(held))
 
 

@@ -1,13 +1,13 @@
 """Plain text: its encoding, and how many lines it has."""
 
 from mlamd.recognise.finding import Fact, Finding, Subject
+from mlamd.recognise.lines import lines_of
 
 _SUFFIXES = frozenset({".txt", ".text", ".md", ".rst", ".tex", ".conll", ".conllu", ".vtt", ".srt"})
-_MOST_READ = 8 << 20
 
 
 class Texts:
-    """Facts: ``encoding``, ``lines``; ``lines_estimated`` for a large file."""
+    """Facts: ``encoding``, ``lines`` (empty ones do not count); ``lines_estimated`` for a large file."""
 
     name = "text"
     rank = 88
@@ -20,15 +20,12 @@ class Texts:
         encoding = encoding_of(head)
         if not encoding:
             return None
-        size = subject.reader.size_bytes
         facts: dict[str, Fact] = {"encoding": encoding}
-        if size <= _MOST_READ:
-            content = head if subject.whole else subject.reader.read(0, size)
-            if encoding == "utf-16":
-                content = content.decode("utf-16", "replace").encode()
-            facts["lines"] = content.count(b"\n") + (not content.endswith(b"\n") and bool(content))
-        else:
-            facts["lines"] = size * head.count(b"\n") // len(head)
+        if encoding == "utf-16":
+            return Finding("dataset", "text", facts)
+        lines = lines_of(subject.reader)
+        facts["lines"] = lines.total
+        if not lines.exact:
             facts["lines_estimated"] = True
         return Finding("dataset", "text", facts)
 

@@ -7,7 +7,7 @@ import ast
 import warnings
 from collections.abc import Iterator
 
-from mlamd.recognise.facts import MOST_ITEMS, MOST_TEXT, bounded
+from mlamd.recognise.facts import MOST_DEPTH, MOST_ITEMS, MOST_TEXT, bounded
 from mlamd.recognise.finding import Fact, RecogniseError
 
 MOST_CHARACTERS = 512 << 10
@@ -69,7 +69,28 @@ def literal(node: ast.expr) -> tuple[bool, Fact]:
     try:
         return True, bounded(ast.literal_eval(node))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return _computed(node)
+        known, held = _computed(node)
+        return (known, held) if known else _built(node)
+
+
+def _built(node: ast.expr, depth: int = 0) -> tuple[bool, Fact]:
+    """Return what ``dict(a=1, b=[2])`` makes, as configurations in Python have it, however it is nested."""
+    if isinstance(node, ast.Call):
+        if not isinstance(node.func, ast.Name) or node.func.id != "dict" or node.args:
+            return False, None
+        pairs = [(word.arg, word.value) for word in node.keywords[:MOST_ITEMS] if word.arg]
+        return True, {name: _part(value, depth + 1) for name, value in pairs}
+    if isinstance(node, ast.List | ast.Tuple) and any(isinstance(one, ast.Call) for one in node.elts):
+        parts = [_part(one, depth + 1) for one in node.elts[:MOST_ITEMS]]
+        return all(isinstance(one, ast.Call) for one in node.elts), parts
+    return False, None
+
+
+def _part(node: ast.expr, depth: int) -> Fact:
+    known, held = (
+        literal(node) if depth >= MOST_DEPTH or not isinstance(node, ast.Call) else _built(node, depth)
+    )
+    return held if known else shown(node)
 
 
 def _computed(node: ast.expr) -> tuple[bool, Fact]:

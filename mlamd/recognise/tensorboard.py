@@ -16,6 +16,7 @@ from mlamd.recognise.stream import Stream
 from mlamd.recognise.wire import Part, double, fields, first, message, signed, single, text, varint
 
 _MOST_RECORDS = 60_000
+_MOST_VALUES = 150_000
 _MOST_RECORD_BYTES = 256 << 10
 """A larger record has images or graphs; it is jumped over."""
 
@@ -36,7 +37,10 @@ class TensorBoardRecogniser:
             return None
         if not subject.head:
             return Finding("metrics", "tfevents", {"tracker": "tensorboard"})
-        return Finding("metrics", "tfevents", _Events().read(Stream(subject.reader)))
+        try:
+            return Finding("metrics", "tfevents", _Events().read(Stream(subject.reader)))
+        except RecogniseError as error:
+            return Finding("metrics", "tfevents", {"tracker": "tensorboard", "trouble": str(error)})
 
 
 def records(stream: Stream) -> Iterator[bytes]:
@@ -67,11 +71,12 @@ class _Events:
         self.book = SeriesBook()
         self.settings: dict[str, Fact] = {}
         self.others: set[str] = set()
+        self.left = _MOST_VALUES
 
     def read(self, stream: Stream) -> dict[str, Fact]:
         facts: dict[str, Fact] = {"tracker": "tensorboard"}
         for count, data in enumerate(records(stream)):
-            if count >= _MOST_RECORDS:
+            if count >= _MOST_RECORDS or self.left <= 0:
                 facts["truncated"] = True
                 break
             try:
@@ -97,6 +102,7 @@ class _Events:
         for summary in summaries:
             for number, value in fields(summary):
                 if number == 1 and isinstance(value, bytes):
+                    self.left -= 1
                     self._value(step, value)
 
     def _value(self, step: int, data: bytes) -> None:

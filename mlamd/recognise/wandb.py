@@ -21,6 +21,7 @@ from mlamd.recognise.wire import Part, double, fields, first, message, signed, t
 
 _BLOCK_BYTES = 32_768
 _MOST_RECORDS = 40_000
+_MOST_VALUES = 150_000
 _MOST_RECORD_BYTES = 1 << 20
 _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 _INTERNAL = frozenset({"_wandb", "_timestamp", "_runtime", "_step"})
@@ -107,11 +108,12 @@ class _Log:
         self.config: dict[str, object] = {}
         self.summary: dict[str, object] = {}
         self.run: dict[str, Fact] = {}
+        self.left = _MOST_VALUES
 
     def read(self, stream: Stream) -> bool:
         """Take all records; return True if there were too many."""
         for count, record in enumerate(log_records(stream)):
-            if count >= _MOST_RECORDS:
+            if count >= _MOST_RECORDS or self.left <= 0:
                 return True
             try:
                 self._record(record)
@@ -134,6 +136,7 @@ class _Log:
 
     def _history(self, data: bytes) -> None:
         items = _items(data)
+        self.left -= len(items)
         inner = first(message(first(data, 2)), 1)
         step = signed(inner) if isinstance(inner, int) else items.get("_step", 0)
         for name, value in items.items():
@@ -168,7 +171,7 @@ def _items(data: bytes) -> dict[str, object]:
 
 
 def _value(held: dict[int, Part]) -> object:
-    """Return a value: JSON in field 16 (or 8), or in a field of its own type since version 0.20 or so."""
+    """Return a value: JSON in field 16 or 8, or one in the field of its type."""
     for number in (16, 8):
         if number in held:
             return json.loads(text(held[number]))

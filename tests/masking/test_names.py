@@ -78,6 +78,10 @@ def test_names_of_secrets(name):
         ("hidden_size", "768"),
         ("tokens_per_batch", "8192"),
         ("keypoints", "17"),
+        ("cache_key", "3f786850e387550fdab836ed7e6dc881de23001b"),
+        ("dataset_key", "sha256:3f786850e387550fdab836ed7e6dc881"),
+        ("row_key", "123e4567-e89b-12d3-a456-426614174000"),
+        ("cookie", "chocolate"),
     ],
 )
 def test_names_of_ordinary_parameters(name, value):

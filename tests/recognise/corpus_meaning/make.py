@@ -39,9 +39,9 @@ def tensorboardx(work: Path) -> Made:
             writer.add_histogram("weights", [loss, 1.0, 2.0], step)
         writer.add_text("note", "hello")
         writer.add_hparams(
-            {"lr": 0.1, "layers": 3, "name": "small", "bias": True}, {"hp/best": 0.25}, name="."
+            {"lr": 0.1, "layers": 3, "name": "small", "bias": True}, {"hp/best": 0.25}, name="hp"
         )
-    for made in sorted((work / "run").glob("*tfevents*")):
+    for made in sorted((work / "run").rglob("*tfevents*")):
         read = EventAccumulator(str(made))
         read.Reload()
         drawn = {

@@ -1,0 +1,110 @@
+"""Settings of every format, and where they are metrics."""
+
+import json
+
+import pytest
+
+from tests.masking.fakes import SECRETS, drawn
+from tests.recognise.reading import recognise
+
+EXPECTED = {"lr": 0.1, "model.layers": 3, "model.name": "small"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("conf/a.yaml", "lr: 0.1\nmodel:\n  layers: 3\n  name: small\n"),
+        ("a.json", '{"lr": 0.1, "model": {"layers": 3, "name": "small"}}'),
+        ("a.toml", 'lr = 0.1\n[model]\nlayers = 3\nname = "small"\n'),
+    ],
+)
+def test_settings_get_dotted_names(name, text):
+    found = recognise(name, text)
+    assert (found.kind, found.made) == ("config", "")
+    assert found.facts["settings"] == EXPECTED
+
+
+def test_ini_and_variables():
+    assert recognise("a.ini", "[train]\nlr = 0.1\nName=x\nflag\n").facts["settings"] == {
+        "train.lr": 0.1,
+        "train.Name": "x",
+        "train.flag": None,
+    }
+    text = "# a\nexport A=1\nB='x y'\nC=3 # note\nHF_TOKEN=" + drawn(20)
+    for name in (".env", ".env.local", "prod.env"):
+        found = recognise(name, text)
+        assert found.format == "env"
+        assert found.facts["settings"] == {"A": 1, "B": "x y", "C": 3, "HF_TOKEN": "***"}
+
+
+@pytest.mark.parametrize("issuer", sorted(SECRETS))
+def test_secrets_are_masked(issuer):
+    shown, hidden = SECRETS[issuer]
+    held = {
+        "note": shown + hidden,
+        "wandb": {"api_key": hidden},
+        "list": [{"url": f"https://{shown}{hidden}@e.org"}],
+    }
+    for name in ("a.json", "a.yaml", ".hydra/config.yaml", "metrics.json", "dvclive/params.json", "run.json"):
+        found = recognise(name, json.dumps(held))
+        assert hidden.strip() not in json.dumps(found.facts)
+        assert json.dumps(hidden).strip('"') not in json.dumps(found.facts)
+
+
+@pytest.mark.parametrize(
+    "name", ["metrics.json", "eval_results.json", "out/test-scores.json", "summary.json"]
+)
+def test_numbers_in_a_file_of_that_name_are_metrics(name):
+    found = recognise(name, '{"acc": 0.9, "per_class": {"a": 1}, "model": "x"}')
+    assert found.kind == "metrics"
+    assert found.facts["scalars"] == {"acc": 0.9, "per_class.a": 1}
+
+
+def test_a_flat_document_of_numbers_is_metrics_of_who_made_it():
+    found = recognise("out.json", '{"lr": 0.1, "layers": 3, "name": "x"}')
+    assert (found.kind, found.made) == ("config", "metrics")
+    assert found.facts["scalars"] == {"lr": 0.1, "layers": 3}
+
+
+def test_lists_of_numbers_are_series():
+    found = recognise("history.json", '{"loss": [3, 2, 1], "val_loss": [4, 3, 2], "epochs": 3}')
+    assert found.kind == "metrics"
+    assert found.facts["series"]["loss"] == {"steps": [0, 1, 2], "values": [3, 2, 1]}
+    assert found.facts["scalars"] == {"epochs": 3}
+
+
+def test_a_list_of_records_with_steps_is_a_series_and_others_are_not_ours():
+    found = recognise("log.json", '[{"epoch": 1, "loss": 3}, {"epoch": 2, "loss": 2}]')
+    assert (found.kind, found.facts["series"]["loss"]["steps"]) == ("metrics", [1, 2])
+    assert recognise("data.json", '[{"text": "a", "label": 1}]').kind == "generic"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", "{"),
+        ("a.yaml", "a: ["),
+        ("a.toml", "x"),
+        ("a.ini", "no section = 1"),
+        ("b.yml", "{{ jinja }}: {% x %}"),
+    ],
+)
+def test_a_document_that_cannot_be_read_is_still_a_config(name, text):
+    found = recognise(name, text)
+    assert found.kind == "config"
+    assert "bad" in found.facts["trouble"]
+
+
+def test_deep_and_huge_json_is_no_trouble():
+    assert recognise("a.json", "[" * 100_000).kind in {"config", "generic"}
+    assert recognise("a.json", '{"a": ' * 3000 + "1" + "}" * 3000).kind in {"config", "generic"}
+    assert recognise("a.json", '{"a": ' + "9" * 5000 + "}").facts
+    assert recognise("a.json", '{"a": NaN, "b": 1e999}').facts["settings"] == {"a": "nan", "b": "inf"}
+    many = recognise("a.json", json.dumps({str(one): one for one in range(5000)}))
+    assert many.facts["settings_cut"] is True
+
+
+def test_overrides_of_hydra_are_settings():
+    found = recognise("out/.hydra/overrides.yaml", "- lr=0.1\n- +a.b=[1,2]\n- ~x\n- db.password=hush\n")
+    assert found.facts["settings"] == {"lr": 0.1, "a.b": [1, 2], "db.password": "***"}
+    assert found.facts["overrides"] == ["lr=0.1", "+a.b=[1,2]", "~x", "db.password=***"]
