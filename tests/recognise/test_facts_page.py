@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlamd.recognise.registry import installed
-from tests.recognise.reading import CORPUS, recognised
+from tests.recognise.files import CORPUS, recognised
 from tests.recognise.test_corpus import EXPECTED
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "facts.md"
