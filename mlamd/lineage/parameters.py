@@ -5,10 +5,12 @@ from typing import Any
 
 from mlamd.lineage.view import View
 from mlamd.model.derived import Run, Step
+from mlamd.model.evidence import Via
 from mlamd.recognise.parameters import Parameter, resolve
 
 __all__ = ["Parameter", "parameters"]
 
+_KERNELS = frozenset({"ipykernel_launcher", "ipykernel"})
 _INTERPRETERS = ("python", "pypy", "Rscript", "R", "julia")
 _Named = tuple[str, Mapping[str, Any]]
 
@@ -29,7 +31,7 @@ def _of_step(view: View, step: Step) -> list[Parameter]:
     configs: list[_Named] = []
     models: list[_Named] = []
     for path, kind, facts in _meanings(view, (reading.version for reading in read), made=False):
-        if kind in {"source", "notebook"}:
+        if kind == "source":
             sources.append((path, facts))
         elif kind == "config":
             configs.append((path, _map(facts.get("settings"))))
@@ -38,10 +40,28 @@ def _of_step(view: View, step: Step) -> list[Parameter]:
             models.append((path, _map(facts.get("hyperparameters"))))
         elif kind == "config" and "/.hydra/" in f"/{path}":
             configs.append((path, _map(facts.get("settings"))))
+    if _KERNELS.intersection(step.command):
+        return resolve((), [*sources, *_notebooks(view, step)], configs, models)
     name = step.executable.rpartition("/")[2]
     if not (sources or name.startswith(_INTERPRETERS)):
         return []
     return resolve(step.command, sources, configs, models)
+
+
+def _notebooks(view: View, step: Step) -> Iterable[_Named]:
+    """Return the notebooks that were read by who started a kernel, with what their cells assign.
+
+    A kernel is sent the cells, it does not read the file.
+    """
+    for flow in view.flows_into(step.number):
+        if flow.via is Via.START:
+            read = (reading.version for reading in view.reads(flow.source))
+            for path, kind, facts in _meanings(view, read, made=False):
+                if kind == "notebook":
+                    assigned = {
+                        name: {"value": value} for name, value in _map(facts.get("constants")).items()
+                    }
+                    yield path, {**facts, "defaults": {**assigned, **_map(facts.get("defaults"))}}
 
 
 def _meanings(
