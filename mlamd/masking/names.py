@@ -136,5 +136,5 @@ def _is_token(before: str, value: str) -> bool:
 
 
 def _is_digest(before: str, value: str) -> bool:
-    """Return True for a digest behind a longer name: ``cache_key`` has one, ``key`` alone a secret."""
+    """Return True for a digest behind a longer name: ``cache_key`` may have one, ``key`` alone not."""
     return bool(before) and bool(_DIGEST.match(value))

@@ -25,6 +25,7 @@ _QUERY = re.compile(r"([?&;])([A-Za-z_][\w.-]{0,100})=([^\s&;#'\"]+)")
 _IN_QUERIES = frozenset(
     {"key", "sig", "signature", "code", "x-amz-signature", "x-amz-credential", "sessionid"}
 )
+_KNOWN = re.compile(r"[A-Za-z0-9_.-]{1,20}\*\*\*$")
 _EXPRESSION = frozenset("([{")
 
 
@@ -63,7 +64,7 @@ def mask_setting(name: str, value: Value) -> Value:
 def masked_value(value: str) -> str:
     """Return what stays of a value that is known to be a secret: the prefix of a known form, or nothing."""
     shown = mask_formats(value)
-    return shown if shown.endswith(MASK) and len(shown) < len(value) and shown.count(MASK) == 1 else MASK
+    return shown if shown != value and _KNOWN.match(shown) else MASK
 
 
 def _without_login(found: re.Match[str]) -> str:

@@ -9,7 +9,7 @@ from mlamd.masking.words import mask_words
 from mlamd.recognise import mlflow, wandb
 from mlamd.recognise.config import looks_like_log, numbers_of, settings_of
 from mlamd.recognise.document import parse_document
-from mlamd.recognise.facts import bounded
+from mlamd.recognise.facts import MOST_ITEMS, bounded
 from mlamd.recognise.finding import Fact, Finding, Subject
 from mlamd.recognise.metric_names import STEPS
 from mlamd.recognise.series import SeriesBook, is_number, of_records
@@ -119,6 +119,10 @@ def _guild(subject: Subject) -> Finding | None:
         facts["command"] = list(mask_words(tuple(map(str, held))))
     elif isinstance(held, Mapping):
         facts["settings"] = settings_of(held)
+    elif name == "pip_freeze" and isinstance(held, list):
+        pairs = [str(line).partition("==") for line in held[:MOST_ITEMS]]
+        facts["packages"] = {package.lower(): mask_text(mark + version) for package, mark, version in pairs}
+        return Finding("environment", "yaml", facts)
     else:
         facts["settings"] = {name: bounded(mask_setting(name, bounded(held)))}
     return Finding("config", "yaml", facts)

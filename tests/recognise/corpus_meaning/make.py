@@ -295,6 +295,34 @@ def clearml_offline(work: Path) -> Made:
     yield made, "clearml/task.json", found
 
 
+def guild_run(work: Path) -> Made:
+    """Guild 0.9 needs protobuf below 5, so it has an environment of its own: ``pip install guildai``."""
+    (work / "train.py").write_text("lr = 0.1\nlayers = 3\nloss = lr * layers\nprint('loss: %f' % loss)\n")
+    (work / "guild.yml").write_text(
+        "train:\n  main: train\n  flags-import: all\n  sourcecode: ['train.py']\n"
+    )
+    (work / "home").mkdir()
+    variables = os.environ | {"GUILD_HOME": str(work / "home")}
+    words = ["guild", "run", "train", "lr=0.5", "-y", "--no-gpus"]
+    words[0] = str(Path(sys.executable).with_name("guild"))
+    subprocess.run(words, cwd=work, env=variables, check=True)
+    top = next((work / "home/runs").glob("*/.guild"))
+    here = "guild/run/.guild"
+    common: Expected = {"kind": "config", "tracker": "guild"}
+    yield top / "attrs/flags", f"{here}/attrs/flags", {**common, "settings": {"lr": 0.5, "layers": 3}}
+    yield top / "attrs/exit_status", f"{here}/attrs/exit_status", {**common, "settings": {"exit_status": 0}}
+    frozen = (top / "attrs/pip_freeze").read_text().splitlines()
+    packages = dict(line.removeprefix("- ").lower().split("==") for line in frozen)
+    found: Expected = {
+        "kind": "environment",
+        "packages": {name: f"=={one}" for name, one in packages.items()},
+    }
+    yield top / "attrs/pip_freeze", f"{here}/attrs/pip_freeze", found
+    drawn = {"loss": {"steps": [0], "values": [1.5]}}
+    events = next(top.glob("events.out.tfevents.*"))
+    yield events, f"{here}/events.out.tfevents.1", {"kind": "metrics", "format": "tfevents", "series": drawn}
+
+
 def notebooks(work: Path) -> Made:
     import nbformat
     import papermill
@@ -416,6 +444,7 @@ MAKERS: list[Callable[[Path], Made]] = [
     dvclive_run,
     sacred_run,
     clearml_offline,
+    guild_run,
     notebooks,
     hydra_run,
     yaml_dumps,
