@@ -378,7 +378,7 @@ _HANDLERS: dict[type[events.Event], Callable[[Overlay, Any], None]] = {
     events.Surrounded: _surrounded,
 }
 
-_AHEAD = frozenset({events.StepStarted, events.Sealed, events.Sampled})
+_AHEAD = frozenset({events.StepStarted, events.Sealed, events.Sampled, events.Surrounded})
 """What these tell may be newer than what is still to come: it does not say how far the record goes."""
 
 _COUNTED: dict[type[events.Event], tuple[int, str]] = {

@@ -141,7 +141,7 @@ def test_run_is_sampled_where_nothing_accounts_for_it(project):
     answer = _job(project)
     assert (answer["source"], answer["complete"]) == ("samples", False)
     assert answer["used"]["processes"] is None
-    assert "used       CPU at least" in project.mlamd("show", "result").stdout
+    assert "used       CPU at least" in project.mlamd("show", answer["id"]).stdout
     project.mlamd("stop")
     assert project.ask("verify")["data"]["same"] is True
 
@@ -159,5 +159,5 @@ def test_run_is_accounted_for_exactly(project):
     assert answer["used"]["processes"] >= 2
     (step,) = answer["steps"]
     assert step["usage"]["peak_rss_bytes"] > 50_000_000
-    assert "used       CPU " in project.mlamd("show", "result").stdout
+    assert "used       CPU " in project.mlamd("show", answer["id"]).stdout
     project.mlamd("stop")

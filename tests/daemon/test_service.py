@@ -330,7 +330,13 @@ def test_nothing_of_other_users_processes_arrives(
         os.chown(directory, uid, uid)
         words = ["sh", "-c", script, f"SECRETWORD {open_project.root} {place}"]
         subprocess.run(
-            words, cwd=place, user=uid, group=uid, extra_groups=[], check=True, env={"SECRETVAR": "1"}
+            words,
+            cwd=place,
+            user=uid,
+            group=uid,
+            extra_groups=[],
+            check=True,
+            env={"SECRETVAR": "1", "OMP_NUM_THREADS": "SECRET"},
         )
         command = ["sh", "-c", f"exec 4>SECRETFILE; cat {data}/shown", "SECRETWORD2"]
         subprocess.run(command, cwd=directory, user=uid, group=uid, extra_groups=[], check=True)
@@ -343,7 +349,7 @@ def test_nothing_of_other_users_processes_arrives(
     for item in told:
         if item[2][6] != ONE:
             facts = item[2]
-            assert facts[9:12] + facts[13:] == [[], "", "", "", "", 0]
+            assert facts[9:12] + facts[13:] == [[], "", "", "", "", 0, [], ""]
     for kind, what in ((2, "held"), (4, "usage")):
         assert {tuple(item[2]) for item in items if item[0] == kind} <= mine, what
     assert all(item[3] is None for item in items if item[0] == 3 and tuple(item[2]) not in mine), "exit codes"
