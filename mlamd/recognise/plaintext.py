@@ -3,7 +3,7 @@
 from mlamd.recognise.finding import Fact, Finding, Subject
 from mlamd.recognise.lines import lines_of
 
-_SUFFIXES = frozenset({".txt", ".text", ".md", ".rst", ".tex", ".conll", ".conllu", ".vtt", ".srt"})
+_SUFFIXES = frozenset({".txt", ".text", ".conll", ".conllu", ".vtt", ".srt"})
 
 
 class Texts:

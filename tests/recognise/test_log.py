@@ -73,7 +73,7 @@ def test_other_lines_are_no_series(text):
 def test_a_text_without_series_is_generic():
     found = recognise("notes.md", "loss: 3\nSome words\n")
     assert (found.kind, found.format, found.facts["lines"]) == ("generic", "text", 2)
-    assert recognise("notes.txt", "Some words\n").kind == "generic"
+    assert recognise("notes.txt", "Some words\n").kind == "dataset"
     assert recognise("out", "epoch 1 loss 3\n").kind == "log"
     assert recognise("x.bin", b"\x00\x01\x02").kind == "generic"
     assert recognise("x.log", "").kind == "generic"

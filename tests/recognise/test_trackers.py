@@ -73,7 +73,7 @@ def test_mlflow_database_of_two_runs_and_other_databases(tmp_path):
     other = tmp_path / "other.db"
     with sqlite3.connect(other) as database:
         database.execute("create table metrics (x)")
-    assert recognise_file(other, "other.db").kind == "generic"
+    assert recognise_file(other, "other.db").kind == "dataset"
 
 
 def test_attributes_of_guild():
