@@ -9,6 +9,7 @@ from functools import lru_cache
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _LONGEST_NAME = 200
+_LEAST_TOKEN = 6
 
 _SECRET = frozenset(
     """
@@ -131,7 +132,7 @@ def _is_token(before: str, value: str) -> bool:
     if before in _OF_TOKENS:
         return True
     if not before:
-        return not _NUMBER.match(value)
+        return len(value) >= _LEAST_TOKEN and not _NUMBER.match(value)
     return looks_opaque(value) and not _is_digest(before, value)
 
 

@@ -26,6 +26,9 @@ _IN_QUERIES = frozenset(
     {"key", "sig", "signature", "code", "x-amz-signature", "x-amz-credential", "sessionid"}
 )
 _KNOWN = re.compile(r"[A-Za-z0-9_.-]{1,20}\*\*\*$")
+_CODE = re.compile(
+    r"(?:str|bool|int|bytes|dict|list|None|Any)$|(?:self|args|cfg|config|opts?|settings|os)\.[A-Za-z_.]+$"
+)
 _EXPRESSION = frozenset("([{")
 
 
@@ -90,12 +93,20 @@ def _without_value(found: re.Match[str]) -> str:
     name, value = found[1].rstrip(" \t=:\\\"'"), found[2]
     quote = value[: len(value) - len(value.lstrip("\\\"'"))]
     bare = value.strip(quote) if quote else value
-    if not quote and not _EXPRESSION.isdisjoint(bare):
-        return found[0]
+    if not quote:
+        if not _EXPRESSION.isdisjoint(bare) or _refers(name, bare):
+            return found[0]
+        bare = bare.rstrip(")]}")
     if not says_secret(name, bare):
         return found[1] + _inside(quote, value)
-    closed = quote if len(value) > len(quote) and value.endswith(quote) else ""
+    closed = value[len(bare) :] if not quote else quote if value[len(quote) :].endswith(quote) else ""
     return f"{found[1]}{quote}{masked_value(bare)}{closed}"
+
+
+def _refers(name: str, value: str) -> bool:
+    """Return True for code that hands a secret on, as ``token=self.token``, or says its type."""
+    bare = value.rstrip(")]}")
+    return bool(_CODE.match(bare)) or re.split(r"[.-]", name)[-1] == bare
 
 
 def _inside(quote: str, value: str) -> str:

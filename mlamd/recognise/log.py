@@ -22,6 +22,8 @@ _PAIR = re.compile(
 )
 _MAY_HOLD = re.compile(r"\d|nan|inf", re.IGNORECASE)
 _PLAIN_GAP = re.compile(r"[:=]")
+_NAME = re.compile(r"(?:^|[^a-z])(?:logs?|output|stdout|stderr|console|nohup)(?:$|[^a-z])")
+_WEAK = frozenset("return returns value metric error score map ap hits recall precision".split())
 _STEP_NAMES = {"it": "iteration", "ep": "epoch", "itr": "iteration", "steps": "step", "iters": "iteration"}
 
 
@@ -37,13 +39,21 @@ class LogRecogniser:
             return None
         content, cut = _content(subject)
         facts: dict[str, Fact] = {"lines": content.count("\n") + (not content.endswith("\n"))}
-        book = read_log(content) if subject.suffix in {".log", ".out", ".err", ".txt", ""} else SeriesBook()
+        is_log = subject.suffix in {".log", ".out", ".err"} or bool(_NAME.search(subject.name))
+        book = read_log(content) if is_log or subject.suffix in {".txt", ""} else SeriesBook()
         if cut:
             facts["truncated"] = True
-        if book.series:
+        if book.series and (is_log or _repeated(book)):
             return Finding("log", "text", facts | book.facts())
         is_log = subject.suffix in {".log", ".out", ".err"}
         return Finding("log" if is_log else "generic", "text", facts)
+
+
+def _repeated(book: SeriesBook) -> bool:
+    """Return True if a metric is told more than once, by a name that prose rarely has."""
+    return any(
+        one.count > 1 and is_metric(name) and name.lower() not in _WEAK for name, one in book.series.items()
+    )
 
 
 def _content(subject: Subject) -> tuple[str, bool]:
@@ -89,7 +99,7 @@ def _line(line: str) -> tuple[dict[str, float], dict[str, float]]:
         step = _STEP_NAMES.get(lowered, lowered)
         if is_step(step):
             steps.setdefault("epoch" if step == "epoch" else step, value)
-        elif is_metric(name):
+        elif is_metric(name) and (sure or lowered not in _WEAK):
             metric = True
             values[name] = value
         elif sure:

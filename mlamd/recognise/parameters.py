@@ -89,7 +89,23 @@ def _program_first(
         wanted = tail.removesuffix(".py")
         return not wanted or not (f"/{bare}".endswith(f"/{wanted}") or f"/{wanted}".endswith(f"/{bare}"))
 
-    return sorted(sources, key=strange)
+    modules = [source for source in sources if strange(source)]
+    if len(modules) == len(sources):
+        return modules
+    return [source for source in sources if not strange(source)] + [_imported(*source) for source in modules]
+
+
+def _imported(path: str, facts: Settings) -> tuple[str, Settings]:
+    """Return what a module adds to the parameters of the program that imports it: what it declares.
+
+    Its own constants, and the defaults of its functions, are no parameters of the run.
+    """
+    declared = {
+        name: entry
+        for name, entry in _mapping(facts.get("defaults")).items()
+        if _mapping(entry).get("by") not in {"constant", "function"}
+    }
+    return path, {**facts, "defaults": declared}
 
 
 def _add(found: dict[str, list[Candidate]], name: str, candidate: Candidate) -> None:

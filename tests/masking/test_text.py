@@ -26,6 +26,7 @@ MASKED = {
     f"+    db_password = '{PASSWORD}'": "+    db_password = '***'",
     f"export HF_TOKEN={SECRET}": "export HF_TOKEN=***",
     f"AccountName=x;AccountKey={SECRET}==;End=1": "AccountName=x;AccountKey=***;End=1",
+    f"login(password={PASSWORD})": "login(password=***)",
     f'sh -c "API_KEY={SECRET} python x.py"': 'sh -c "API_KEY=*** python x.py"',
     f"x = \"password='{PASSWORD}' lr=3\"": "x = \"password='***' lr=3\"",
 }
@@ -40,6 +41,8 @@ UNTOUCHED = [
     "token = tokenizer.encode(text)",
     "api_key = os.environ['OPENAI_API_KEY']",
     "password=getpass()",
+    "login(token=token, password=self._password)",
+    "def login(token: str, api_key: str | None = None, secret=args.secret) -> None:",
     "for key, value in pairs: print(key)",
     "def attention(key: Tensor, query: Tensor) -> Tensor:",
     "sort(key=lambda row: row.size)",

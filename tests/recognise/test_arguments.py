@@ -95,6 +95,8 @@ def test_a_line_without_its_source(line, expected):
         ("--no-cache d.csv a b", {"cache": False, "data": "d.csv", "more": ["a", "b"]}),
         ("--layers 64 32 --size 2 3 d.csv", {"layers": [64, 32], "size": [2, 3], "data": "d.csv"}),
         ("--tag a --tag b -v -v", {"tag": ["a", "b"], "verbose": 2}),
+        ("-vv", {"verbose": 2}),
+        ("--size=3 --layers=3 --amp=1", {"size": 3, "layers": [3], "amp": 1}),
         ("--name 007 --learning linear", {"name": "007", "learning_schedule": "linear"}),
         ("--no-shuffle --log", {"shuffle": False, "log": "log.txt"}),
         ("--shuffle --log x --lr=1e-2", {"shuffle": True, "log": "x", "lr": 0.01}),
@@ -115,6 +117,12 @@ def test_a_line_of_argparse(line, expected):
 )
 def test_a_line_of_click(line, expected):
     assert read(line, CLICK) == expected
+
+
+def test_a_line_of_fire():
+    fire = read_python("import fire\ndef tune(width, depth=3): ...\nfire.Fire(tune)")["defaults"]
+    assert read("5 --depth 4", fire) == {"width": 5, "depth": 4}
+    assert read("--width=5", fire) == {"width": 5}
 
 
 def test_a_line_of_dataclasses():

@@ -74,7 +74,9 @@ def test_a_text_without_series_is_generic():
     found = recognise("notes.md", "loss: 3\nSome words\n")
     assert (found.kind, found.format, found.facts["lines"]) == ("generic", "text", 2)
     assert recognise("notes.txt", "Some words\n").kind == "dataset"
-    assert recognise("out", "epoch 1 loss 3\n").kind == "log"
+    assert recognise("out", "epoch 1 loss 3\nepoch 2 loss 2\n").kind == "log"
+    assert recognise("output", "loss: 3\n").kind == "log"
+    assert recognise("README", "with lr: 0.1 it returns 3 in 2 steps\nIt returns 4.\n").kind == "generic"
     assert recognise("x.bin", b"\x00\x01\x02").kind == "generic"
     assert recognise("x.log", "").kind == "generic"
 

@@ -71,3 +71,14 @@ def test_what_hydra_removes_has_no_value_any_more():
     assert found["logger"] == Parameter(
         "logger", None, "command line", "~logger", (Candidate("csv", "config", "a.yaml"),)
     )
+
+
+def test_constants_of_an_imported_module_are_no_parameters_of_the_run():
+    constant = {"value": 1, "by": "constant", "line": 1}
+    declared = {"value": 2, "by": "argparse", "line": 2, "flags": ["--lr"]}
+    sources = [
+        ("model.py", {"defaults": {"WIDTH": constant, "lr": declared}}),
+        ("train.py", {"defaults": {"SEED": constant}}),
+    ]
+    found = resolve(("python", "train.py"), sources, [])
+    assert [(one.name, one.where) for one in found] == [("SEED", "train.py:1"), ("lr", "model.py:2")]
