@@ -44,6 +44,8 @@ _CALLS = frozenset((
     "eval", "exec", "compile", "open", "getattr", "setattr", "delattr", "__import__", "globals", "input",
     "breakpoint",
 ))  # fmt: skip
+_NO_MODELS = ("torch._utils", "torch.storage", "torch.utils.data", "sklearn.utils")
+"""Modules of these packages whose objects are data."""
 _MOST_DEPTH = 5
 _MOST_SEEN = 5_000
 
@@ -64,7 +66,7 @@ def content_of(top: object) -> Content:
     if not isinstance(top, Made) or top.of is None:
         return Content("dataset", {"class": _class_of(top)})
     facts: dict[str, Fact] = {"class": top.of.dotted}
-    if _package(top.of) in TABLES:
+    if _package(top.of) in TABLES or top.of.module.startswith(_NO_MODELS):
         return Content("dataset", facts | _array_facts(top))
     return Content("generic", facts | {"hyperparameters": settings(top)})
 
@@ -167,8 +169,7 @@ def _is_model(value: object) -> bool:
     if not isinstance(value, Made) or value.of is None:
         return False
     package = _package(value.of)
-    # A tensor comes from a function of a package of models, but is no model.
-    return bool(FRAMEWORKS.get(package)) and value.of.module not in {"torch._utils", "torch"}
+    return bool(FRAMEWORKS.get(package)) and not value.of.module.startswith(_NO_MODELS)
 
 
 def _first_model(top: object) -> Made | None:

@@ -84,7 +84,14 @@ def _finding(form: str, machine: Machine) -> Finding:
     harm = dangerous(list(machine.names))
     if harm:
         facts["dangerous"] = bounded(harm)
-    return Finding("model", form, facts)
+    return Finding("dataset" if _is_data(top) else "model", form, facts)
+
+
+def _is_data(top: object) -> bool:
+    """Tell whether these are tensors without names, or a dataset: weights have names."""
+    if isinstance(top, Made):
+        return _is_tensor(top) or (top.of is not None and top.of.module.startswith("torch.utils.data."))
+    return isinstance(top, list | tuple)
 
 
 def _class_of(top: object) -> str:
