@@ -319,7 +319,7 @@ STEPS: dict[int, Callable[[Machine], None]] = {
     0x8A: _pushes(lambda machine: _long(machine, machine.cursor.byte())),
     0x8B: _pushes(lambda machine: _long(machine, _i32(machine))),
     ord("S"): _pushes(_string_line),
-    ord("V"): _pushes(lambda machine: text_of(machine.line())),
+    ord("V"): _pushes(lambda machine: machine.line().decode("raw-unicode-escape", "replace")),
     ord("T"): _pushes(lambda machine: text_of(machine.piece(_i32(machine)))),
     ord("U"): _pushes(lambda machine: text_of(machine.piece(machine.cursor.byte()))),
     ord("X"): _pushes(lambda machine: text_of(machine.piece(machine.cursor.u32()))),

@@ -39,10 +39,8 @@ def test_the_command_line_goes_before_a_config_and_that_before_the_default():
         "depth", 2, "config", "conf.yaml", (Candidate(4, "model", "model.pt"),)
     )
     assert found["width"] == Parameter("width", 5, "model", "model.pt")
-    assert found["SEED"] == Parameter(
-        "SEED", 7, "default", "train.py:7", (Candidate(8, "default", "lib/other.py:1"),)
-    )
-    assert found["WIDTH"].where == "lib/other.py:2"
+    assert found["SEED"] == Parameter("SEED", 7, "default", "train.py:7")
+    assert "WIDTH" not in found
     assert found["api_key"].value == "***"
 
 
