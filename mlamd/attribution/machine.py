@@ -70,6 +70,7 @@ class Attributor:
             seen.ProcessesPolled: self._polled,
             seen.ProcessUsed: self._usage.used,
             seen.RunSampled: self._usage.sampled,
+            seen.GpuSampled: self._usage.gpu_sampled,
             seen.Lost: self._lost,
         }
 

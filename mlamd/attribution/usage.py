@@ -65,6 +65,23 @@ class Usage:
             )
         )
 
+    def gpu_sampled(self, observation: seen.GpuSampled) -> None:
+        """Take in looks at what a run uses of a GPU."""
+        at = observation
+        self._emit(
+            events.GpuSampled(
+                at.run,
+                at.at_ns,
+                at.gpu,
+                at.name,
+                at.span_ns,
+                at.processes,
+                at.utilisation_percent,
+                at.memory_bytes,
+                at.power_mw,
+            )
+        )
+
     def settled(self, process: Process) -> None:
         """Charge an ended process, all of whose deeds have been judged."""
         target = self._target(process)

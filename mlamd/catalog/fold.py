@@ -340,6 +340,21 @@ def _sampled(tables: Overlay, event: events.Sampled) -> None:
     )
 
 
+def _gpu_sampled(tables: Overlay, event: events.GpuSampled) -> None:
+    tables.put(
+        "gpu_samples",
+        sample_key(event.run, event.at_ns) + bytes((event.gpu & 0xFF,)),
+        [
+            event.name,
+            event.span_ns,
+            event.processes,
+            event.utilisation_percent,
+            event.memory_bytes,
+            event.power_mw,
+        ],
+    )
+
+
 def _documented(tables: Overlay, event: events.Documented) -> None:
     tables.put("documents", key(event.document), [event.sort, event.value])
     tables.put("document_ids", document_hash(event.sort, event.value) + key(event.document), b"")
@@ -373,12 +388,13 @@ _HANDLERS: dict[type[events.Event], Callable[[Overlay, Any], None]] = {
     events.Touched: _touched,
     events.Used: _used,
     events.Sampled: _sampled,
+    events.GpuSampled: _gpu_sampled,
     events.Documented: _documented,
     events.Recognised: _recognised,
     events.Surrounded: _surrounded,
 }
 
-_AHEAD = frozenset({events.StepStarted, events.Sealed, events.Sampled, events.Surrounded})
+_AHEAD = frozenset({events.StepStarted, events.Sealed, events.Sampled, events.GpuSampled, events.Surrounded})
 """What these tell may be newer than what is still to come: it does not say how far the record goes."""
 
 _COUNTED: dict[type[events.Event], tuple[int, str]] = {

@@ -35,6 +35,8 @@ Rows are msgpack arrays. A step's evidence is packed with it: ``step * 4 + grade
                block_delay_ns or None], over the processes that have ended
 ``samples``    run + at_ns (8 bytes, big-endian) → [span_ns, processes, threads, user_us, system_us,
                rss_bytes, pss_bytes or None, read_bytes, written_bytes]
+``gpu_samples`` run + at_ns (8 bytes, big-endian) + gpu (1 byte) → [name, span_ns, processes,
+               utilisation in percent or None, memory_bytes or None, power_mw or None]
 ``documents``  document → [sort, packed value] (``mlamd.journal.documents``)
 ``document_ids`` 8 bytes of hash of sort and value + document → empty
 ``meanings``   version → [document or 0, why it could not be looked at]
@@ -69,13 +71,16 @@ TABLES = (
     "gaps",
     "usage",
     "samples",
+    "gpu_samples",
     "documents",
     "document_ids",
     "meanings",
     "surroundings",
 )
 
-LATER = frozenset({"usage", "samples", "documents", "document_ids", "meanings", "surroundings"})
+LATER = frozenset(
+    {"usage", "samples", "gpu_samples", "documents", "document_ids", "meanings", "surroundings"}
+)
 """Tables that a catalog of this format need not have."""
 
 NUMBER_BYTES = 5
@@ -95,7 +100,7 @@ def sample_key(run: int, at_ns: int) -> bytes:
 
 def sampled_ns(data: bytes) -> int:
     """Return the time in a key of ``samples``."""
-    return int.from_bytes(data[NUMBER_BYTES:], "big")
+    return int.from_bytes(data[NUMBER_BYTES : NUMBER_BYTES + 8], "big")
 
 
 def number(data: bytes, index: int = 0) -> int:

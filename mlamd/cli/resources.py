@@ -8,7 +8,7 @@ from mlamd.cli import chart, document, text
 from mlamd.cli.answer import csv_option, json_option, question
 from mlamd.lineage.gaps import of_runs
 from mlamd.lineage.names import resolve_run
-from mlamd.lineage.resources import Resources, columns, percent, resources
+from mlamd.lineage.resources import Gpu, Resources, columns, percent, resources
 from mlamd.lineage.view import View
 from mlamd.model.derived import Sample, Usage
 
@@ -72,6 +72,18 @@ def course(answer: Resources) -> None:
         _print_chart(answer)
 
 
+def gpu_line(gpu: Gpu) -> str:
+    """Return what was used of a GPU in a few words."""
+    words = [gpu.name]
+    if gpu.utilisation_percent is not None:
+        words.append(f"{gpu.utilisation_percent:.0f} % busy")
+    if gpu.memory_bytes is not None:
+        words.append(f"peak memory {text.size(gpu.memory_bytes)}")
+    if gpu.power_mw is not None:
+        words.append(f"the card drew {gpu.power_mw / 1000:.0f} W")
+    return ", ".join(words)
+
+
 # --- JSON ----------------------------------------------------------------------------------------
 
 
@@ -102,6 +114,28 @@ def _data(view: View, answer: Resources) -> dict[str, Any]:
             for step, usage in answer.steps
         ],
         "samples": [_sample_row(sample) for sample in answer.samples],
+        "gpus": [_gpu_row(gpu) for gpu in answer.gpus],
+    }
+
+
+def _gpu_row(gpu: Gpu) -> dict[str, Any]:
+    return {
+        "gpu": gpu.gpu,
+        "name": gpu.name,
+        "utilisation_percent": gpu.utilisation_percent,
+        "memory_bytes": gpu.memory_bytes,
+        "power_mw": gpu.power_mw,
+        "samples": [
+            {
+                "at_ns": sample.at_ns,
+                "span_ns": sample.span_ns,
+                "processes": sample.processes,
+                "utilisation_percent": sample.utilisation_percent,
+                "memory_bytes": sample.memory_bytes,
+                "power_mw": sample.power_mw,
+            }
+            for sample in gpu.samples
+        ],
     }
 
 
@@ -147,6 +181,8 @@ def _print(answer: Resources) -> None:
     if answer.source != "none":
         _print_totals(answer)
         _print_peaks(answer)
+    for gpu in answer.gpus:
+        text.say(f"GPU {gpu.gpu:<6} {gpu_line(gpu)}")
     if len(answer.steps) > 1 and answer.accounted:
         _print_steps(answer)
     if answer.samples:

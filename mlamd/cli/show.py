@@ -7,7 +7,7 @@ import click
 
 from mlamd.cli import document, metrics, params, text
 from mlamd.cli.answer import Question, json_option, question
-from mlamd.cli.resources import brief, course
+from mlamd.cli.resources import brief, course, gpu_line
 from mlamd.lineage.gaps import of_runs
 from mlamd.lineage.history import Entry, of_version
 from mlamd.lineage.inputs import Used, inputs, outputs
@@ -97,9 +97,12 @@ def _print_head(asked: Question, run: Run) -> None:
     text.say(f"status     {text.status(run)}")
     text.say(f"started    {text.when(run.started_ns)}")
     text.say(f"took       {text.duration(run.started_ns, run.ended_ns)}")
-    spent = brief(resources(asked.view, run))
+    spending = resources(asked.view, run)
+    spent = brief(spending)
     if spent:
         text.say(f"used       {spent}")
+    for gpu in spending.gpus:
+        text.say(f"GPU {gpu.gpu:<6} {gpu_line(gpu)}")
 
 
 def _files(asked: Question, title: str, used: list[Used], *, made: bool) -> None:

@@ -35,6 +35,7 @@ from mlamd.daemon.storing import MOST_EVENTS, Writer
 from mlamd.errors import AccessError, SensorError, WorkspaceGoneError
 from mlamd.host.clock import Clock, SystemClock
 from mlamd.host.files import LocalFiles, identities, identity, modified_ns
+from mlamd.host.gpus import gpu_host
 from mlamd.host.memory import give_back_memory
 from mlamd.host.mounts import is_network, mount_at
 from mlamd.host.occupants import mapped_for_writing
@@ -43,6 +44,7 @@ from mlamd.model import events
 from mlamd.model import observations as seen
 from mlamd.model.files import FileStat
 from mlamd.sensors.frames import Numbered
+from mlamd.sensors.gpus import GpuSampler
 from mlamd.sensors.own import OwnReads
 from mlamd.sensors.sampling import Sampler
 from mlamd.sensors.signals import Act, Deed, Kept, Signal
@@ -349,7 +351,9 @@ class Recorder:
     async def _sample(self) -> None:
         sampler = Sampler(usage_host(), self.started_ns)
         living, clock = self.attributor.living, self._clock
-        await sample_runs(sampler, living, lambda: self._polled, self.attributor.observe, clock)
+        cards = await trio.to_thread.run_sync(gpu_host)
+        gpus = None if cards is None else GpuSampler(cards)
+        await sample_runs(sampler, living, lambda: self._polled, self.attributor.observe, clock, gpus)
 
     # --- taking in ---------------------------------------------------------------------------
 

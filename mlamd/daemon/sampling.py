@@ -5,8 +5,9 @@ from collections.abc import Callable
 import trio
 
 from mlamd.host.clock import Clock
-from mlamd.model.observations import RunSampled
+from mlamd.model.observations import GpuSampled, RunSampled
 from mlamd.model.processes import LivingRun
+from mlamd.sensors.gpus import GpuSampler
 from mlamd.sensors.sampling import S, Sampler
 
 _ASK_NS = S
@@ -17,8 +18,9 @@ async def sample_runs(
     sampler: Sampler,
     living: Callable[[], list[LivingRun]],
     polled: Callable[[], trio.Event],
-    deliver: Callable[[RunSampled], None],
+    deliver: Callable[[RunSampled | GpuSampled], None],
     clock: Clock,
+    gpus: GpuSampler | None = None,
 ) -> None:
     """Sample for ever, in a worker thread; what is left is delivered when the task is cancelled.
 
@@ -46,6 +48,11 @@ async def sample_runs(
             if runs or had:
                 for observation in await trio.to_thread.run_sync(sampler.sample, runs, now_ns):
                     deliver(observation)
+                if gpus is not None:
+                    for use in await trio.to_thread.run_sync(gpus.sample, runs, now_ns):
+                        deliver(use)
     finally:
         for observation in sampler.flush():
             deliver(observation)
+        for use in gpus.flush(clock.now_ns()) if gpus is not None else ():
+            deliver(use)

@@ -43,6 +43,7 @@ TAGS: dict[int, type[events.Event]] = {
     20: events.Documented,
     21: events.Recognised,
     22: events.Surrounded,
+    23: events.GpuSampled,
 }
 """Tags are never reused."""
 

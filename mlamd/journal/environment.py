@@ -174,7 +174,7 @@ def _opened(directory: Path, *, write: bool) -> lmdb.Environment:
         str(directory),
         lib_version=LIB_VERSION,
         map_size=INITIAL_MAP_BYTES if write else 0,
-        max_dbs=24,
+        max_dbs=64,
         max_readers=512,
         readonly=not write,
         readahead=False,

@@ -5,12 +5,12 @@ nothing of those that live; samples of the living know the course of things, but
 between two looks. Where the accounting is not complete, the larger of the two is the answer, and a least.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mlamd.catalog.state import clock
 from mlamd.lineage.view import View
-from mlamd.model.derived import Run, Sample, Step, Usage
+from mlamd.model.derived import GpuSample, Run, Sample, Step, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Resources:
     peaks: Peaks
     steps: tuple[tuple[Step, Usage | None], ...]
     samples: tuple[Sample, ...]
+    gpus: tuple["Gpu", ...] = ()
 
     @property
     def cpu_us(self) -> int | None:
@@ -63,6 +64,22 @@ class Resources:
     def accounted(self) -> bool:
         """Say whether any of its processes was accounted for."""
         return self.source in {"accounting", "both"}
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """What a run used of one GPU; averages are over the time in which it used it, None is unknown."""
+
+    gpu: int
+    name: str
+    span_ns: int
+    """How long it was seen to use it."""
+    utilisation_percent: float | None
+    memory_bytes: int | None
+    """The most at a time."""
+    power_mw: float | None
+    """Average of the whole card, whoever used it."""
+    samples: tuple[GpuSample, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +126,32 @@ def resources(view: View, run: Run) -> Resources:
         _peaks(used, samples),
         steps,
         samples,
+        _gpus(view.gpu_samples(run.number)),
     )
+
+
+def _gpus(samples: Iterable[GpuSample]) -> tuple[Gpu, ...]:
+    cards: dict[int, list[GpuSample]] = {}
+    for sample in samples:
+        cards.setdefault(sample.gpu, []).append(sample)
+    return tuple(
+        Gpu(
+            gpu,
+            rows[-1].name,
+            sum(row.span_ns for row in rows),
+            _average(rows, "utilisation_percent"),
+            max((row.memory_bytes for row in rows if row.memory_bytes is not None), default=None),
+            _average(rows, "power_mw"),
+            tuple(rows),
+        )
+        for gpu, rows in sorted(cards.items())
+    )
+
+
+def _average(rows: Sequence[GpuSample], name: str) -> float | None:
+    known = [(row.span_ns, value) for row in rows if (value := getattr(row, name)) is not None]
+    span_ns = sum(span_ns for span_ns, _ in known)
+    return sum(span * value for span, value in known) / span_ns if span_ns else None
 
 
 _SOURCES = {

@@ -12,6 +12,7 @@ from mlamd.model.derived import (
     EarlierName,
     FileVersion,
     Flow,
+    GpuSample,
     KnownGap,
     Meaning,
     Reading,
@@ -157,6 +158,11 @@ class View:
         """Yield the samples of a run, oldest first."""
         for place, row in self.tables.prefixed("samples", key(run)):
             yield Sample(sampled_ns(place), *row)
+
+    def gpu_samples(self, run: int) -> Iterator[GpuSample]:
+        """Yield what a run used of GPUs, oldest first."""
+        for place, row in self.tables.prefixed("gpu_samples", key(run)):
+            yield GpuSample(sampled_ns(place), place[-1], *row)
 
     # --- versions ----------------------------------------------------------------------------
 

@@ -147,6 +147,20 @@ class KnownGap:
 
 
 @dataclass(frozen=True, slots=True)
+class GpuSample:
+    """What a run used of one GPU in ``span_ns`` until ``at_ns``; as in ``observations.GpuSampled``."""
+
+    at_ns: int
+    gpu: int
+    name: str
+    span_ns: int
+    processes: int
+    utilisation_percent: int | None
+    memory_bytes: int | None
+    power_mw: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Meaning:
     """What a version is: ``kind`` to who reads it, ``made`` to who wrote it; see ``recognise.finding``."""
 

@@ -263,6 +263,21 @@ class Sampled:
 
 
 @dataclass(frozen=True, slots=True)
+class GpuSampled:
+    """What a run used of one GPU in the ``span_ns`` until ``at_ns``; as in ``observations.GpuSampled``."""
+
+    run: int
+    at_ns: int
+    gpu: int
+    name: str
+    span_ns: int
+    processes: int
+    utilisation_percent: int | None
+    memory_bytes: int | None
+    power_mw: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Documented:
     """A piece of knowledge, from now on known by its number; ``value`` as in ``documents.pack``."""
 
@@ -309,6 +324,7 @@ Event = (
     | Touched
     | Used
     | Sampled
+    | GpuSampled
     | Documented
     | Recognised
     | Surrounded

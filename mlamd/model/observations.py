@@ -255,6 +255,25 @@ class RunSampled:
     written_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class GpuSampled:
+    """One or several looks at what a run uses of one GPU, in the ``span_ns`` that end at ``at_ns``.
+
+    ``processes`` and ``memory_bytes`` are the most at a time, ``utilisation_percent`` and ``power_mw`` (of
+    the whole card) averages; each is None where the driver does not tell.
+    """
+
+    at_ns: int
+    run: int
+    gpu: int
+    name: str
+    span_ns: int
+    processes: int
+    utilisation_percent: int | None
+    memory_bytes: int | None
+    power_mw: int | None
+
+
 Observation = (
     FileOpened
     | FileModified
@@ -274,5 +293,6 @@ Observation = (
     | ProcessesPolled
     | ProcessUsed
     | RunSampled
+    | GpuSampled
     | Lost
 )

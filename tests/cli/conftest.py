@@ -3,9 +3,10 @@
 import pytest
 
 from mlamd import workspace
+from mlamd.model import events
 from mlamd.model.evidence import Grade, Via
 from tests.conftest import Project
-from tests.story import Story
+from tests.story import S, Story
 
 ODD = b"odd \xff\nname"
 
@@ -50,6 +51,7 @@ def _tell() -> Story:
     story.use(prepare, 6, block_delay_ns=7)
     story.use(step, 25)
     story.sample(run, 22)
+    story.events.append(events.GpuSampled(run, 22 * S, 0, "card", S, 1, 40, 10**9, 250_000))
     story.sample(run, 24, pss_bytes=None)
     story.gap(21, 22, b"data", "overflow")
     renamed = story.write((), "draft", 30)

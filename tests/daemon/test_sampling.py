@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ import trio
 import trio.testing
 
 from mlamd.daemon.sampling import sample_runs
-from mlamd.model.observations import RunSampled
+from mlamd.host.gpus import GpuUse
+from mlamd.model.observations import GpuSampled, RunSampled
 from mlamd.model.processes import LivingRun
+from mlamd.sensors.gpus import GpuSampler
 from mlamd.sensors.sampling import S, Sampler
 from tests.conftest import Project
 from tests.sensors.fakes import FakeUsage
@@ -51,6 +54,36 @@ class Task:
         self.polled.set()
         self.polled = trio.Event()
         await trio.testing.wait_all_tasks_blocked(0.01)
+
+
+class OneCard:
+    """A GPU that everybody uses."""
+
+    def use(self, pids: Collection[int]) -> list[GpuUse]:
+        return [GpuUse(0, "card", len(pids), 70, 10**9, 200_000)]
+
+
+def test_gpus_are_sampled_beside():
+    async def main() -> list[object]:
+        task = Task()
+        job = task.host.start()
+        task.runs = [LivingRun(1, task.clock.now_ns(), frozenset({job.key}))]
+        cards = GpuSampler(OneCard())
+        made: list[object] = []
+        async with trio.open_nursery() as nursery:
+            polled, living = (lambda: task.polled), task.living
+            nursery.start_soon(sample_runs, task.sampler, living, polled, made.append, task.clock, cards)
+            await trio.testing.wait_all_tasks_blocked()
+            await task.poll()
+            await trio.sleep(5)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            nursery.cancel_scope.cancel()
+        return made
+
+    made = trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.05))
+    used = [one for one in made if isinstance(one, GpuSampled)]
+    assert 3 <= len(used) <= 7
+    assert {(one.run, one.gpu, one.utilisation_percent) for one in used} == {(1, 0, 70)}
 
 
 def test_task():

@@ -136,3 +136,19 @@ def test_columns_lose_no_processor_time(spans, count, rest):
     assert highest <= max(rates, default=0) * 1.000001
     if spans and covered:
         assert any(column.rss_bytes == 5 for column in shown)
+
+
+def test_gpus_have_averages_over_time_and_peaks(story, run):
+    for at, span, share, memory in ((11, 1, 20, 100), (14, 3, 60, 300)):
+        story.events.append(
+            events.GpuSampled(run, at * S, 0, "card", span * S, 1, share, memory, None),
+        )
+    (gpu,) = _answer(story).gpus
+    assert (gpu.gpu, gpu.name, gpu.utilisation_percent, gpu.memory_bytes, gpu.power_mw) == (
+        0,
+        "card",
+        50.0,
+        300,
+        None,
+    )
+    assert [sample.at_ns for sample in gpu.samples] == [11 * S, 14 * S]
