@@ -6,7 +6,7 @@ The layout of tar is that of POSIX ``pax``, with GNU's long names.
 from mlamd.recognise.facts import bounded
 from mlamd.recognise.finding import Fact, Finding, Reader, RecogniseError, Subject
 from mlamd.recognise.readers import PACKINGS, UnpackedReader
-from mlamd.recognise.zipped import MAGIC, MOST_ENTRIES, listing
+from mlamd.recognise.zipped import MAGIC, listing
 
 _MOST_UNPACKED = 24 << 20
 _BLOCK = 512
@@ -65,7 +65,7 @@ def _zip(reader: Reader) -> dict[str, Fact]:
     members = _Members()
     for entry in found.entries:
         members.add(entry.name, entry.size_bytes)
-    return members.facts() | ({"partial": True} if found.count > MOST_ENTRIES else {})
+    return members.facts() | ({"partial": True} if found.count > len(found.entries) else {})
 
 
 def is_tar(block: bytes) -> bool:

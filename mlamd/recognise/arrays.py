@@ -48,7 +48,8 @@ def described(head: bytes) -> dict[str, Fact]:
     if shape is None:
         raise RecogniseError("an array without a shape")
     facts: dict[str, Fact] = {"shape": [int(part) for part in re.findall(r"\d{1,19}", shape[1])]}
-    plain, record = _PLAIN.search(text), _RECORD.search(text)
+    begin = max(0, text.find("'descr'"))
+    plain, record = _PLAIN.match(text, begin), _RECORD.match(text, begin)
     if plain is not None:
         facts["dtype"] = named(plain[1])
     elif record is not None:

@@ -12,6 +12,7 @@ _MAGIC = b"ARROW1"
 _FOLLOWS = 0xFFFFFFFF
 _MOST_FOOTER = 8 << 20
 _MOST_BATCHES = 1_000
+_MOST_MESSAGE = 1 << 20
 _RECORDS = 3
 _TYPES = (
     "none", "null", "int", "float", "binary", "string", "bool", "decimal", "date", "time", "timestamp",
@@ -90,6 +91,8 @@ def _message(cursor: Cursor) -> Table | None:
         length = cursor.u32()
     if length == 0:
         return None
+    if length > _MOST_MESSAGE:
+        raise RecogniseError("a description of a batch is too long")
     return Table.root(cursor.take(min(length, cursor.left)))
 
 

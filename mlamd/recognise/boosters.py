@@ -136,7 +136,11 @@ class Catboost:
             return Finding("model", "catboost", {"framework": "catboost", "partial": True})
         core = Table.root(cursor.take(length))
         facts: dict[str, Fact] = {"framework": "catboost", "format_version": core.text(0, 100)}
-        about = {pair.text(0, 200): pair.text(1, 1 << 20) for pair in core.tables(2, 100)}
+        about: dict[str, str] = {}
+        for pair in core.tables(2, 100):
+            key = pair.text(0, 200)
+            if key in {"params", "catboost_version_info"} and key not in about:
+                about[key] = pair.text(1, 1 << 20)
         version = re.search(r"(?:Git tag: |v)(\d+(?:\.\d+)+)", about.get("catboost_version_info", ""))
         if version:
             facts["framework_version"] = version[1]

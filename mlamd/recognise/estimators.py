@@ -32,7 +32,6 @@ FRAMEWORKS = {
     "implicit": "implicit",
     "stable_baselines3": "stable-baselines3",
     "skorch": "skorch",
-    "joblib": "",
 }
 """Packages whose objects are models, and the names of their distributions."""
 TABLES = frozenset({"pandas", "numpy", "polars", "pyarrow", "scipy", "datetime", "collections", "builtins"})
@@ -47,7 +46,8 @@ _CALLS = frozenset((
 _NO_MODELS = ("torch._utils", "torch.storage", "torch.utils.data", "sklearn.utils")
 """Modules of these packages whose objects are data."""
 _MOST_DEPTH = 5
-_MOST_SEEN = 5_000
+_MOST_SEEN = 2_000
+_MOST_SHOWN = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,43 +88,56 @@ def settings(made: Made) -> dict[str, Fact]:
     They are its public attributes: what fitting learns ends with an underscore, by scikit-learn's convention.
     """
     found: dict[str, Fact] = {}
-    waiting: deque[tuple[str, object, int]] = deque([("", made, 0)])
-    seen = 0
-    while waiting and len(found) < MOST_ITEMS and seen < _MOST_SEEN:
-        prefix, one, depth = waiting.popleft()
-        inner = _own_settings(one) if isinstance(one, Made) else {}
-        for key, value in inner.items():
-            seen += 1
-            if len(found) >= MOST_ITEMS:
-                break
-            found[prefix + key] = shown(value)
+    view = _View(_MOST_SHOWN)
+    waiting: deque[tuple[str, dict[str, object], int]] = deque([("", _own_settings(made), 0)])
+    seen = {id(made)}
+    while waiting:
+        prefix, own, depth = waiting.popleft()
+        for key, value in own.items():
+            found[prefix + key] = view.show(value)
             parts = _named_parts(value) if isinstance(value, list) else {key: value}
             for name, part in parts.items():
-                if isinstance(part, Made) and depth < _MOST_DEPTH and _own_settings(part):
-                    if name != key:
-                        found[prefix + name] = shown(part)
-                    waiting.append((f"{prefix}{name}__", part, depth + 1))
+                if not isinstance(part, Made) or depth >= _MOST_DEPTH or id(part) in seen:
+                    continue
+                seen.add(id(part))
+                inner = _own_settings(part)
+                if inner and name != key:
+                    found[prefix + name] = view.show(part)
+                waiting.append((f"{prefix}{name}__", inner, depth + 1))
+            if len(found) >= MOST_ITEMS or len(seen) > MOST_ITEMS:
+                return found
     return found
 
 
-def shown(value: object, depth: int = 0) -> Fact:
+def shown(value: object) -> Fact:
     """Return a pickled value as a fact: objects by the names of their classes, numpy's numbers as numbers."""
-    if isinstance(value, Made):
-        value = number_of(value)
-    if isinstance(value, Made):
-        return _class_of(value)
-    if isinstance(value, Name):
-        return value.dotted
-    if isinstance(value, Stored):
-        return "stored"
-    if depth > 3 and isinstance(value, Pairs | list | tuple):
-        return "…"
-    if isinstance(value, Pairs):
-        pairs = value.pairs[:50]
-        return {str(shown(key, 4))[:200]: shown(item, depth + 1) for key, item in pairs}
-    if isinstance(value, list | tuple):
-        return [shown(item, depth + 1) for item in value[:50]]
-    return bounded(value)
+    return _View(_MOST_SHOWN // 10).show(value)
+
+
+class _View:
+    """Shows values, and counts them: a list may hold one list many times, and that one another."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def show(self, value: object, depth: int = 0) -> Fact:
+        self._left -= 1
+        value = number_of(value) if isinstance(value, Made) else value
+        if isinstance(value, Made):
+            return _class_of(value)
+        if isinstance(value, Name):
+            return value.dotted
+        if isinstance(value, Stored):
+            return "stored"
+        if isinstance(value, Pairs | list | tuple):
+            return "…" if depth > 3 or self._left < 0 else self._many(value, depth)
+        return bounded(value)
+
+    def _many(self, value: "Pairs | list[object] | tuple[object, ...]", depth: int) -> Fact:
+        if isinstance(value, Pairs):
+            pairs = value.pairs[:50]
+            return {str(self.show(key, 4))[:200]: self.show(item, depth + 1) for key, item in pairs}
+        return [self.show(item, depth + 1) for item in value[:50]]
 
 
 def _own_settings(made: Made) -> dict[str, object]:

@@ -6,7 +6,7 @@ Written after docs/gguf.md of the ggml project; versions 2 and 3.
 import struct
 
 from mlamd.recognise.cursor import Cursor
-from mlamd.recognise.facts import MOST_ITEMS, bounded
+from mlamd.recognise.facts import MOST_ITEMS, MOST_TEXT, bounded
 from mlamd.recognise.finding import Fact, Finding, RecogniseError, Subject
 from mlamd.recognise.tensors import Tally
 
@@ -35,6 +35,7 @@ _PLAIN = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "f64": "float6
 }
 _MOST_STEPS = 400_000
 _MOST_TENSORS = 60_000
+_MOST_LISTED = 16
 
 
 class Gguf:
@@ -85,11 +86,11 @@ def _metadata(cursor: Cursor, pairs: int) -> tuple[dict[str, Fact], bool]:
             found[key] = _value(cursor, kind)
             continue
         inner, length = cursor.u32(), cursor.u64()
-        if inner in _NUMBERS and length > 64:
+        if inner in _NUMBERS and length > _MOST_LISTED:
             cursor.skip(length * struct.calcsize(_NUMBERS[inner]))
         elif length > steps:
             return found, False
-        elif length > 64:
+        elif length > _MOST_LISTED:
             steps -= length
             for _ in range(length):
                 cursor.skip(cursor.u64())
@@ -111,6 +112,6 @@ def _value(cursor: Cursor, kind: int) -> Fact:
 
 def _text(cursor: Cursor) -> str:
     length = cursor.u64()
-    found = cursor.take(min(length, 4_096)).decode("utf-8", "backslashreplace")
-    cursor.skip(max(0, length - 4_096))
+    found = cursor.take(min(length, MOST_TEXT)).decode("utf-8", "backslashreplace")
+    cursor.skip(max(0, length - MOST_TEXT))
     return found

@@ -15,14 +15,14 @@ from mlamd.recognise.hdf5_types import Type, space, type_of
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MOST_OBJECTS = 4_000
-_MOST_MESSAGES = 60_000
+_MOST_MESSAGES = 40_000
 _MOST_ATTRIBUTE = 2 << 20
 _SPACE, _LINK_INFO, _TYPE, _LINK, _ATTRIBUTE, _MORE, _TABLE, _ATTRIBUTES = 1, 2, 3, 6, 12, 16, 17, 21
 
 
 @dataclass(slots=True)
 class Node:
-    """A group or a dataset: a dataset has a type and a shape."""
+    """A group or a dataset: a dataset has a type and a shape. Attributes are those of the root only."""
 
     path: str
     type: Type | None = None
@@ -166,7 +166,7 @@ class Layout:
         elif kind == _ATTRIBUTES:
             heap = struct.unpack_from("<Q", data, 4 if data[1] & 1 else 2)[0]
             self.partial = self.partial or heap != NOWHERE
-        elif kind == _ATTRIBUTE and len(node.attributes) < 200:
+        elif kind == _ATTRIBUTE and node.path == "/" and len(node.attributes) < 200:
             name, value = self._attribute(data)
             node.attributes[name] = value
 

@@ -6,10 +6,9 @@ The numbers of fields and of types are those of onnx.proto.
 from collections import Counter
 from dataclasses import dataclass, field
 
-from mlamd.recognise.cursor import Cursor
 from mlamd.recognise.facts import bounded
 from mlamd.recognise.finding import Fact, Finding, RecogniseError, Subject
-from mlamd.recognise.protobuf import Field, fields, text, varint
+from mlamd.recognise.protobuf import Field, TooManyError, Wire, fields, text, varint
 from mlamd.recognise.tensors import Tally
 
 _TYPES = dict(enumerate((
@@ -46,10 +45,14 @@ class Onnx:
             return None
         if subject.head[:1] != b"\x08":
             raise RecogniseError("it does not begin with a version")
-        cursor = Cursor(subject.reader, 0, block=_SMALL)
+        cursor = Wire(subject.reader, block=_SMALL)
         model = _Model()
-        for part in fields(cursor, subject.reader.size_bytes):
-            _model_field(cursor, model, part)
+        partial: dict[str, Fact] = {}
+        try:
+            for part in fields(cursor, subject.reader.size_bytes):
+                _model_field(cursor, model, part)
+        except TooManyError:
+            partial["partial"] = True
         if not model.graphs:
             raise RecogniseError("no graph in it")
         facts = dict(model.facts)
@@ -60,10 +63,10 @@ class Onnx:
         facts["operators"] = bounded(dict(sorted(model.operators.items())))
         if model.metadata:
             facts["metadata"] = bounded(model.metadata)
-        return Finding("model", "onnx", facts | model.weights.facts())
+        return Finding("model", "onnx", facts | model.weights.facts() | partial)
 
 
-def _model_field(cursor: Cursor, model: _Model, part: Field) -> None:
+def _model_field(cursor: Wire, model: _Model, part: Field) -> None:
     number, value = part.number, part.value
     if number == 1:
         model.facts["format_version"] = value
@@ -76,20 +79,18 @@ def _model_field(cursor: Cursor, model: _Model, part: Field) -> None:
         _graph(cursor, model, cursor.at + value)
     elif number == 8:
         domain, version = "", 0
-        for inner in fields(cursor, cursor.at + value, 100):
+        for inner in fields(cursor, cursor.at + value):
             if inner.number == 1:
                 domain = text(cursor, inner.value)
             elif inner.number == 2:
                 version = inner.value
         model.opsets[domain or "ai.onnx"] = version
     elif number == 14 and len(model.metadata) < 200:
-        pair = {
-            one.number: text(cursor, one.value) for one in fields(cursor, cursor.at + value, 100) if one.long
-        }
+        pair = {one.number: text(cursor, one.value) for one in fields(cursor, cursor.at + value) if one.long}
         model.metadata[pair.get(1, "")] = pair.get(2, "")
 
 
-def _graph(cursor: Cursor, model: _Model, end: int) -> None:
+def _graph(cursor: Wire, model: _Model, end: int) -> None:
     for part in fields(cursor, end):
         inner_end = cursor.at + part.value
         if part.number == 1 and len(model.operators) < 2_000:
@@ -105,7 +106,7 @@ def _graph(cursor: Cursor, model: _Model, end: int) -> None:
                 names.append(_named(cursor, inner_end, 1))
 
 
-def _named(cursor: Cursor, end: int, number: int) -> str:
+def _named(cursor: Wire, end: int, number: int) -> str:
     """Return the first field of text with a number."""
     for part in fields(cursor, end):
         if part.number == number and part.long:
@@ -113,7 +114,7 @@ def _named(cursor: Cursor, end: int, number: int) -> str:
     return ""
 
 
-def _weight(cursor: Cursor, model: _Model, end: int) -> None:
+def _weight(cursor: Wire, model: _Model, end: int) -> None:
     shape: list[object] = []
     kind = 0
     for part in fields(cursor, end):

@@ -7,6 +7,9 @@ _SCALARS = {"f2": "e", "f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i
     "u1": "B", "u2": "H", "u4": "I", "u8": "Q", "b1": "?"
 }  # fmt: skip
 
+MOST_FIELDS = 1_000
+"""How many attributes of an object are looked at: many objects may share one dict of very many."""
+
 
 @dataclass(slots=True, eq=False)
 class Name:
@@ -27,9 +30,9 @@ class Pairs:
 
     pairs: list[tuple[object, object]] = field(default_factory=list)
 
-    def texts(self) -> dict[str, object]:
-        """Return what is under keys of text."""
-        return {key: value for key, value in self.pairs if isinstance(key, str)}
+    def texts(self, most: int = MOST_FIELDS) -> dict[str, object]:
+        """Return what is under keys of text, among the first ``most``."""
+        return {key: value for key, value in self.pairs[:most] if isinstance(key, str)}
 
 
 @dataclass(slots=True, eq=False)

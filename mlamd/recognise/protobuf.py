@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mlamd.recognise.cursor import Cursor
-from mlamd.recognise.finding import RecogniseError
+from mlamd.recognise.finding import Reader, RecogniseError
+
+MOST_FIELDS = 200_000
 
 
 class Field(NamedTuple):
@@ -16,6 +18,18 @@ class Field(NamedTuple):
     number: int
     value: int
     long: bool = False
+
+
+class TooManyError(RecogniseError):
+    """There are more fields than are read, in all messages together."""
+
+
+class Wire(Cursor):
+    """A cursor over messages, which counts the fields of all of them, however they lie in one another."""
+
+    def __init__(self, reader: Reader, block: int) -> None:
+        super().__init__(reader, 0, block=block)
+        self.left_fields = MOST_FIELDS
 
 
 def varint(cursor: Cursor) -> int:
@@ -29,15 +43,16 @@ def varint(cursor: Cursor) -> int:
     raise RecogniseError("a number that does not end")
 
 
-def fields(cursor: Cursor, end: int, most: int = 100_000) -> Iterator[Field]:
+def fields(cursor: Wire, end: int) -> Iterator[Field]:
     """Yield the fields of a message that ends at an offset, in order.
 
     Of a long field the cursor stands at its beginning; wherever the caller leaves it before the next
     one, it goes on behind it. Numbers of fixed size are passed over, and yielded as 0.
     """
-    for _ in range(most):
-        if cursor.at >= end:
-            return
+    while cursor.at < end:
+        cursor.left_fields -= 1
+        if cursor.left_fields < 0:
+            raise TooManyError("a message of too many fields")
         key = varint(cursor)
         number, wire = key >> 3, key & 7
         if number == 0:
@@ -56,7 +71,6 @@ def fields(cursor: Cursor, end: int, most: int = 100_000) -> Iterator[Field]:
             cursor.skip(8 if wire == 1 else 4)
         else:
             raise RecogniseError("no message: a field of unknown type")
-    raise RecogniseError("a message of too many fields")
 
 
 def text(cursor: Cursor, length: int) -> str:

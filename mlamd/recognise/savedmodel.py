@@ -3,10 +3,9 @@
 The numbers of fields are those of saved_model.proto and meta_graph.proto.
 """
 
-from mlamd.recognise.cursor import Cursor
 from mlamd.recognise.facts import bounded
 from mlamd.recognise.finding import Fact, Finding, RecogniseError, Subject
-from mlamd.recognise.protobuf import fields, text
+from mlamd.recognise.protobuf import Wire, fields, text
 
 
 class SavedModels:
@@ -19,10 +18,10 @@ class SavedModels:
         """Return a model; the format has no magic, so it goes by the name that TensorFlow gives it."""
         if subject.name != "saved_model.pb":
             return None
-        cursor = Cursor(subject.reader, 0, block=16_384)
+        cursor = Wire(subject.reader, block=16_384)
         facts: dict[str, Fact] = {"framework": "tensorflow"}
         graphs = 0
-        for part in fields(cursor, subject.reader.size_bytes, 1_000):
+        for part in fields(cursor, subject.reader.size_bytes):
             if part.number == 2 and part.long:
                 graphs += 1
                 if graphs == 1:
@@ -32,7 +31,7 @@ class SavedModels:
         return Finding("model", "savedmodel", facts | {"graphs": graphs})
 
 
-def _graph_facts(cursor: Cursor, end: int) -> dict[str, Fact]:
+def _graph_facts(cursor: Wire, end: int) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
     tags: list[str] = []
     signatures: list[str] = []
@@ -44,6 +43,6 @@ def _graph_facts(cursor: Cursor, end: int) -> dict[str, Fact]:
                 elif inner.number == 5 and inner.long:
                     facts["framework_version"] = text(cursor, inner.value)
         elif part.number == 5 and part.long and len(signatures) < 200:
-            for inner in fields(cursor, cursor.at + part.value, 100):
+            for inner in fields(cursor, cursor.at + part.value):
                 signatures += [text(cursor, inner.value)] if inner.number == 1 and inner.long else []
     return facts | {"tags": bounded(tags), "signatures": bounded(sorted(signatures))}

@@ -15,10 +15,15 @@ _MOST_BYTES = 16 << 20
 _MOST_LEVELS = 24
 _MOST_TABLES = 300
 _MOST_SQL = 20_000
+_MOST_SQL_IN_ALL = 400_000
+_CELLS_LIKE_A_PAGE = 1_000
 _INNER, _LEAF = 5, 13
 _WORD = re.compile(
-    r'"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|\'(?:[^\']|\'\')*\'|--[^\n]*|/\*.*?\*/|[\w$]+|[(),]|\S', re.DOTALL
+    r'"(?:[^"]|"")*(?:"|\Z)|`[^`]*(?:`|\Z)|\[[^\]]*(?:\]|\Z)|\'(?:[^\']|\'\')*(?:\'|\Z)|--[^\n]*'
+    r"|/\*.*?(?:\*/|\Z)|[\w$]+|[(),]|\S",
+    re.DOTALL,
 )
+"""A word of SQL. What is not closed goes to the end, so that no place is looked at twice."""
 _NO_COLUMN = frozenset({"constraint", "primary", "unique", "check", "foreign"})
 _NO_TYPE = frozenset((
     "constraint", "primary", "not", "null", "unique", "check", "default", "collate", "references",
@@ -49,10 +54,12 @@ class Sqlite:
             raise RecogniseError("it ends early")
         pages = _Pages(subject.reader, subject.head)
         tables: dict[str, Fact] = {}
+        room = _MOST_SQL_IN_ALL
         entries = pages.schema()
         for place, entry in enumerate(entries):
             rows, exact = pages.count(entry.root, pages.left // (len(entries) - place))
-            one: dict[str, Fact] = {"columns": columns_of(entry.sql), "rows": rows}
+            room -= len(entry.sql)
+            one: dict[str, Fact] = {"columns": columns_of(entry.sql) if room > 0 else {}, "rows": rows}
             tables[entry.name[:200]] = one if exact else one | {"rows_estimated": True}
         return Finding("dataset", "sqlite", {"tables": tables, "table_count": len(entries)})
 
@@ -74,14 +81,14 @@ class _Pages:
         """Return the tables that the user made."""
         found: list[_Entry] = []
         waiting, seen = [1], {1}
-        while waiting and self.left and len(found) < _MOST_TABLES:
+        while waiting and self.left > 0 and len(found) < _MOST_TABLES:
             place = waiting.pop()
             page, kind, cells = self._page(place)
             for child in self._children(page, kind, cells):
                 if child not in seen:
                     seen.add(child)
                     waiting.append(child)
-            for cell in cells if kind == _LEAF else []:
+            for cell in _offsets(cells) if kind == _LEAF else []:
                 entry = self._entry(page, cell)
                 if entry is not None:
                     found.append(entry)
@@ -102,9 +109,11 @@ class _Pages:
                 level = part
             following: list[int] = []
             for number in level:
+                if self.left <= 0:
+                    raise RecogniseError("pages of too many cells")
                 page, kind, cells = self._page(number)
                 # Tables without row numbers are kept as indexes are (2 and 10): there inner cells are rows.
-                rows += 0 if kind == _INNER else len(cells) * share
+                rows += 0 if kind == _INNER else len(cells) // 2 * share
                 following += self._children(page, kind, cells)
             most -= len(level)
             level = following
@@ -112,10 +121,11 @@ class _Pages:
                 return round(rows), share == 1.0
         raise RecogniseError("a table of too many levels")
 
-    def _page(self, number: int) -> tuple[bytes, int, list[int]]:
-        """Return a page, its kind, and where its cells are."""
+    def _page(self, number: int) -> tuple[bytes, int, bytes]:
+        """Return a page, its kind, and where its cells are: two bytes for each."""
         self.left -= 1
-        page = self._reader.read((number - 1) * self._size, self._size) if number > 0 else b""
+        at = (number - 1) * self._size
+        page = self._reader.read(at, self._size) if 0 <= at < self._reader.size_bytes else b""
         at = 100 if number == 1 else 0
         if len(page) < at + 12:
             raise RecogniseError("a page beyond its end")
@@ -127,14 +137,17 @@ class _Pages:
         raw = page[begin : begin + 2 * count]
         if len(raw) < 2 * count:
             raise RecogniseError("a page of too many cells")
-        return page, kind, [int.from_bytes(raw[place : place + 2], "big") for place in range(0, 2 * count, 2)]
+        return page, kind, raw
 
-    def _children(self, page: bytes, kind: int, cells: list[int]) -> list[int]:
+    def _children(self, page: bytes, kind: int, cells: bytes) -> list[int]:
         if kind not in {2, _INNER}:
             return []
+        self.left -= len(cells) // _CELLS_LIKE_A_PAGE
         at = 100 if page.startswith(_MAGIC) else 0
         last = page[at + 8 : at + 12]
-        return [int.from_bytes(part, "big") for part in [*(page[cell : cell + 4] for cell in cells), last]]
+        return [int.from_bytes(page[cell : cell + 4], "big") for cell in _offsets(cells)] + [
+            int.from_bytes(last, "big")
+        ]
 
     def _entry(self, page: bytes, cell: int) -> _Entry | None:
         """Return a row of the schema: type, name, table, root page, SQL."""
@@ -151,7 +164,7 @@ class _Pages:
         if len(values) < 5:
             raise RecogniseError("its schema is damaged")
         texts = [raw.decode(self._encoding, "backslashreplace") for _, raw in values]
-        root = 1 if values[3][0] == 9 else int.from_bytes(values[3][1], "big")
+        root = 1 if values[3][0] == 9 else int.from_bytes(values[3][1][:8], "big")
         if texts[0] != "table" or texts[1].startswith("sqlite_") or root == 0:
             return None
         return _Entry(texts[1], root, texts[4][:_MOST_SQL])
@@ -166,13 +179,17 @@ class _Pages:
         pieces = [page[at : at + local]]
         following = int.from_bytes(page[at + local : at + local + 4], "big")
         left = min(length, _MOST_SQL * 4) - local
-        while following and left > 0 and self.left:
+        while following and left > 0 and self.left > 0:
             self.left -= 1
             more = self._reader.read((following - 1) * self._size, self._usable)
             pieces.append(more[4 : 4 + left])
             left -= self._usable - 4
             following = int.from_bytes(more[:4], "big")
         return b"".join(pieces)
+
+
+def _offsets(cells: bytes) -> list[int]:
+    return [int.from_bytes(cells[place : place + 2], "big") for place in range(0, len(cells), 2)]
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

@@ -72,7 +72,7 @@ def _finding(form: str, machine: Machine) -> Finding:
         facts["partial"] = True
     facts["class"] = _class_of(top)
     if isinstance(top, Pairs):
-        found = _settings(top.texts())
+        found = _settings(top.texts(_MOST_WALKED))
         if found:
             facts["hyperparameters"] = found
     elif isinstance(top, Made) and top.of is not None and top.of.module.startswith("__torch__"):
@@ -101,7 +101,7 @@ def _class_of(top: object) -> str:
 
 
 def _texts(top: object) -> dict[str, object]:
-    return top.texts() if isinstance(top, Pairs) else {}
+    return top.texts(_MOST_WALKED) if isinstance(top, Pairs) else {}
 
 
 def _settings(checkpoint: dict[str, object]) -> dict[str, Fact]:

@@ -12,6 +12,7 @@ from mlamd.recognise.readers import PartReader, UnpackedReader
 
 MAGIC = b"PK\x03\x04"
 MOST_ENTRIES = 20_000
+_MOST_DIRECTORY = 8 << 20
 _END = struct.Struct("<4s4H2IH")
 _END_64 = struct.Struct("<4sQ2H2I4Q")
 _LOCATOR_64 = struct.Struct("<4sIQI")
@@ -66,7 +67,8 @@ def listing(reader: Reader) -> Listing:
         raise RecogniseError("the directory of the archive lies outside of it")
     cursor = Cursor(reader, offset + moved, end_at)
     entries: list[Entry] = []
-    while len(entries) < min(count, MOST_ENTRIES) and cursor.left >= _ENTRY.size:
+    last = cursor.at + _MOST_DIRECTORY
+    while len(entries) < min(count, MOST_ENTRIES) and cursor.left >= _ENTRY.size and cursor.at < last:
         entries.append(_entry(cursor, moved))
     return Listing(tuple(entries), count)
 

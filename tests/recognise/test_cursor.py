@@ -14,6 +14,7 @@ _STEPS = st.lists(st.tuples(st.sampled_from(["take", "skip", "byte"]), st.intege
 def test_a_cursor_gives_what_stands_there(
     data: bytes, at: int, block: int, steps: list[tuple[str, int]]
 ) -> None:
+    at = min(at, len(data))
     reading = Cursor(MemoryReader(data), at, block=block)
     place = at
     for kind, count in steps:
