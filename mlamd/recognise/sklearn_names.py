@@ -19,7 +19,7 @@ _SETS = {
     "GradientBoostingClassifier": ("alpha", ""),
     "GraphicalLasso": ("store_precision", ""),
     "GraphicalLassoCV": ("store_precision", ""),
-    "IsolationForest": (_TREES, "bootstrap max_samples"),
+    "IsolationForest": (_TREES + " estimator", "bootstrap max_samples"),
     "KNeighborsClassifier": ("radius", ""),
     "KNeighborsRegressor": ("radius", ""),
     "KNeighborsTransformer": ("radius", ""),

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from mlamd.recognise.conformance import examine
 from mlamd.recognise.finding import Finding, Subject
 from mlamd.recognise.hostile import Content, content
 from mlamd.recognise.registry import Registry, installed
+from mlamd.recognise.sqlite import columns_of
 
 _PROTOCOL = b"\x80\x04"
 _MODEL = b"csklearn.svm\nSVC\n"
@@ -123,6 +125,13 @@ def registry() -> Registry:
 def test_it_is_done_in_time(tmp_path: Path, registry: Registry, name: str, *, measured: bool) -> None:
     outcome = examine(_Known(registry), name, content(name, SLOW[name]), tmp_path / "file", measured=measured)
     assert outcome.problem == ""
+
+
+@pytest.mark.parametrize("sql", ["/*" * 10_000, "'a\"b`[" * 3_000, "a" * 20_000, "(" * 20_000, "a," * 10_000])
+def test_a_declaration_is_read_once(sql: str) -> None:
+    began = time.process_time()
+    columns_of("CREATE TABLE t(" + sql)
+    assert time.process_time() - began < 0.2
 
 
 @pytest.mark.parametrize(
