@@ -134,7 +134,7 @@ class Runs:
                 self._name((facts.container,)) if facts.container else 0,
                 facts.inner_pid,
                 self._name(_masked_variables(facts.variables)) if facts.variables else 0,
-                self._name((facts.program,)) if facts.program not in {"", facts.executable} else 0,
+                self._name((facts.program,)) if _is_told(facts) else 0,
             )
         )
         above = _step_above(process)
@@ -242,6 +242,11 @@ def _masked(argv: tuple[str, ...]) -> tuple[str, ...]:
 def _shown(facts: ProcessFacts) -> tuple[str, ...]:
     """Return the command line of a program as it is stored: without secrets."""
     return _masked(facts.argv or (facts.name,))
+
+
+def _is_told(facts: ProcessFacts) -> bool:
+    """Say whether the path by which a program was started tells more than its executable."""
+    return facts.program.startswith("/") and facts.program != facts.executable
 
 
 @lru_cache(maxsize=256)

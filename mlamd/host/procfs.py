@@ -5,6 +5,7 @@ import re
 import stat
 import time
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -272,17 +273,26 @@ def environment_of(base: str, argv: bytes) -> tuple[list[bytes], bytes]:
     try:
         variables = read(f"{base}/environ").split(b"\0")
     except OSError:
-        variables = []
-    kept = [variable for variable in variables if is_kept(_text(variable.partition(b"=")[0]))]
-    first = argv.partition(b"\0")[0]
-    if b"/" in first or not first:
-        return kept, first
+        return [], argv.partition(b"\0")[0]
+    kept = [variable for variable in variables if _is_kept(variable.partition(b"=")[0])]
+    return kept, _found(argv.partition(b"\0")[0], variables)
+
+
+@lru_cache(maxsize=8192)
+def _is_kept(name: bytes) -> bool:
+    return is_kept(_text(name))
+
+
+def _found(first: bytes, variables: list[bytes]) -> bytes:
+    """Return the path of an interpreter that was started by its name; of other programs the name will do."""
+    if b"/" in first or not first.startswith((b"python", b"pypy", b"ipython")):
+        return first
     path = next((variable[5:] for variable in variables if variable.startswith(b"PATH=")), b"")
     for directory in path.split(b":"):
         program = directory + b"/" + first
         if directory.startswith(b"/") and os.access(program, os.X_OK):
-            return kept, program
-    return kept, first
+            return program
+    return first
 
 
 def _environment(base: str, argv: bytes) -> dict[str, Any]:

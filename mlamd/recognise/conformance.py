@@ -185,6 +185,8 @@ def examine(
     finding, problem = None, ""
     if measured:
         tracemalloc.start()
+    trace = sys.gettrace()
+    sys.settrace(None)  # a debugger, or who counts lines, would take several times as long
     began = time.process_time()
     try:
         with _WATCH:
@@ -197,6 +199,7 @@ def examine(
     except Exception as error:  # noqa: BLE001  (whatever it is, it is a problem of the recogniser)
         problem = f"raised {type(error).__name__}: {error}"
     seconds = time.process_time() - began
+    sys.settrace(trace)
     memory = 0
     if measured:
         memory = tracemalloc.get_traced_memory()[1]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,12 @@ from mlamd.model import codec
 from tests.conftest import Project, until
 
 pytestmark = pytest.mark.linux
+
+
+def _is_looker(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return "recogniser" in process.cmdline()
+    return False
 
 
 def ask(worker: Worker, path: Path) -> dict[str, object]:
@@ -40,7 +47,7 @@ def test_a_process_that_has_ended_is_replaced(tmp_path: Path) -> None:
     worker = Worker()
     try:
         ask(worker, file)
-        (child,) = [one for one in psutil.Process().children() if "recogniser" in one.cmdline()]
+        (child,) = [one for one in psutil.Process().children() if _is_looker(one)]
         os.kill(child.pid, signal.SIGKILL)
         child.wait(5)
         with pytest.raises(ContentError, match="crashed"):
@@ -57,11 +64,9 @@ def test_what_looks_at_files_leaves_no_trace(recorded: Project) -> None:
     recorded.sync()
     recorder = psutil.Process(recorded.pid())
 
-    def lookers() -> list[psutil.Process]:
-        return [one for one in recorder.children() if "recogniser" in one.cmdline()]
-
-    for one in lookers():
-        one.kill()
+    for one in recorder.children():
+        if _is_looker(one):
+            one.kill()
     (recorded.root / "b.json").write_text("{}")
     until(lambda: client.ask(recorded.store, "status", timeout_s=10)["recognising"] == 0)
     assert not [row for row in recorded.ask("log", "--all")["data"] if row["action"] == "read"]
