@@ -14,6 +14,7 @@ names of the examples. It asks that each call
 - executes and unpickles nothing, starts no process, opens no connection, and writes and removes no file.
 """
 
+import gc
 import os
 import random
 import sys
@@ -185,6 +186,7 @@ def examine(
     finding, problem = None, ""
     if measured:
         tracemalloc.start()
+    gc.freeze()  # what the caller holds is not gone through for what the recogniser makes
     trace = sys.gettrace()
     sys.settrace(None)  # a debugger, or who counts lines, would take several times as long
     began = time.process_time()
@@ -200,6 +202,7 @@ def examine(
         problem = f"raised {type(error).__name__}: {error}"
     seconds = time.process_time() - began
     sys.settrace(trace)
+    gc.unfreeze()
     memory = 0
     if measured:
         memory = tracemalloc.get_traced_memory()[1]

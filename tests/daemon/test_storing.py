@@ -92,6 +92,10 @@ def small_disk(tmp_path: Path):
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+_MANY = 1500
+"""More files than the store has room for in pages that it has used before."""
+
+
 def _fill(disk: Path) -> Path:
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
@@ -115,7 +119,7 @@ def test_full_disk(project, small_disk, wait_until):
     (project.root / "before").write_text("x")
     project.sync()
     ballast = _fill(small_disk)
-    for number in range(300):
+    for number in range(_MANY):
         (project.root / f"during{number}").write_text(f"content {number}")
     wait_until(lambda: "full" in project.ask("status")["data"]["trouble"])
     assert "trouble    the disk of" in project.mlamd("status").stdout
@@ -126,7 +130,7 @@ def test_full_disk(project, small_disk, wait_until):
     project.sync()
     (project.root / "after").write_text("x")
     rows = project.ask("log", "-n", "0")["data"]
-    expected = {"before", "after", *(f"during{number}" for number in range(300))}
+    expected = {"before", "after", *(f"during{number}" for number in range(_MANY))}
     assert {row["path"] for row in rows} - {".mlamd"} == expected
     assert project.pid() == pid
     project.mlamd("stop")
