@@ -11,9 +11,12 @@ import signal
 import socket
 import struct
 from contextlib import suppress
+from dataclasses import replace
 from types import FrameType
 
+from mlamd.masking.text import mask_setting
 from mlamd.model import codec
+from mlamd.recognise.facts import mapping
 from mlamd.recognise.finding import HEAD_BYTES, Finding, RecogniseError, Subject
 from mlamd.recognise.registry import Registry, installed
 
@@ -92,6 +95,8 @@ def look(registry: Registry, path: bytes, descriptor: int) -> Finding:
 
 def packed(finding: Finding) -> bytes:
     """Pack a finding; one with too many facts says so, and keeps those that are short."""
+    # Whoever found it, and wherever it stood: recognisers may be other people's.
+    finding = replace(finding, facts=mapping(mask_setting("", finding.facts)))
     fields = {"kind": finding.kind, "format": finding.format, "made": finding.made}
     answer = codec.packer().pack(fields | {"facts": dict(finding.facts)})
     if len(answer) <= MOST_ANSWER_BYTES:

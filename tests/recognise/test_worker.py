@@ -121,3 +121,9 @@ def test_nothing_is_loaded(tmp_path: Path) -> None:
         finally:
             os.close(descriptor)
     assert not Path(proof).exists()
+
+
+def test_secrets_are_masked_whoever_found_them() -> None:
+    facts = {"hyperparameters": {"api_key": "verysecretvalue1", "alpha": 0.5}, "columns": [{"name": "token"}]}
+    kept = codec.unpack(packed(Finding("model", "pickle", facts)))["facts"]
+    assert kept == {"hyperparameters": {"api_key": "***", "alpha": 0.5}, "columns": [{"name": "token"}]}
