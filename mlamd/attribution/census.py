@@ -7,14 +7,13 @@ from mlamd.attribution.runs import Runs
 from mlamd.attribution.state import Process, RunState
 from mlamd.attribution.usage import Usage
 from mlamd.model import observations as seen
+from mlamd.model.derived import EXPERIMENTS
 from mlamd.model.processes import LivingRun, ProcessKey
 
 SETTLE_NS = 60_000_000
 """How long after a process was last seen its late accesses may still come in."""
 
 _KEEP_ENDED_NS = 60_000_000_000
-_SAMPLED = frozenset({"job", "notebook"})
-"""The kinds of runs whose living processes are worth a look; editors may live for weeks."""
 
 
 class Census:
@@ -136,7 +135,7 @@ class Census:
             way.append(parent)
         root = way[-1]
         if root.key not in known:
-            known[root.key] = self._runs.known(root) if kind_of(root) in _SAMPLED else None
+            known[root.key] = self._runs.known(root) if kind_of(root) in EXPERIMENTS else None
         for node in way:
             known[node.key] = known[root.key]
         return known[root.key]

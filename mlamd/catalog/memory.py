@@ -112,6 +112,12 @@ class CatalogMemory:
         with self._catalog.tables() as tables:
             return tables.get("run_ids", public.encode()) or 0
 
+    def kind(self, run: int) -> str:
+        """Return the kind of a run, "" if it is not known."""
+        with self._catalog.tables() as tables:
+            row = tables.get("runs", key(run))
+        return "" if row is None else str(row[2])
+
     def has_read(self, step: int, version: int) -> bool:
         """Say whether this edge is stored."""
         with self._catalog.tables() as tables:

@@ -17,6 +17,7 @@ from mlamd.daemon.lock import holder
 from mlamd.errors import NotAnsweringError, NotAWorkspaceError, NotRunningError, StoreDamagedError
 from mlamd.lineage.names import Place
 from mlamd.lineage.view import View
+from mlamd.model.derived import Run
 from mlamd.workspace import Workspace, find
 
 _SYNC_S = 12.0
@@ -107,6 +108,15 @@ def _stand_aside(workspace: Workspace) -> None:
         raise_damage(workspace.store)
         raise StoreDamagedError(f"{workspace.store} cannot be read, a file is damaged: run `mlamd verify`")
     sys.exit(code if code >= 0 else 128 - code)
+
+
+def say_of_run(asked: Question, kind: str, run: Run, data: dict[str, Any]) -> None:
+    """Print a document about one run: the run itself, and ``data``."""
+    from mlamd.cli import document, text  # noqa: PLC0415  (only for --json)
+    from mlamd.lineage.gaps import of_runs  # noqa: PLC0415
+
+    known = document.counted_run_row(asked.view, run) | data
+    text.say(document.dump(kind, known, of_runs(asked.view, [run]), asked.warnings))
 
 
 def json_option(function: _F) -> _F:

@@ -6,13 +6,14 @@ import click
 
 from mlamd import settings
 from mlamd.cli import chart, document, text
-from mlamd.cli.answer import Question, csv_option, json_option, question
+from mlamd.cli.answer import Question, csv_option, json_option, question, say_of_run
 from mlamd.lineage.gaps import of_runs
 from mlamd.lineage.metrics import Metric, metrics
 from mlamd.lineage.names import resolve_run
 from mlamd.model.derived import Run
 
 _WIDTH = 24
+_NONE = "no metrics are known of this run: it wrote no file that looks like metrics or a log of them"
 _POINT = ("name", "step", "value", "path")
 
 
@@ -26,20 +27,16 @@ def command(context: click.Context, run: str, as_json: bool, as_csv: bool) -> No
     with question(context) as asked:
         found = resolve_run(asked.view, run, asked.place)
         known = of_run(asked, found)
-        gaps = of_runs(asked.view, [found])
         if as_json:
-            data = document.counted_run_row(asked.view, found) | {"metrics": [row(one) for one in known]}
-            text.say(document.dump("metrics", data, gaps, asked.warnings))
+            say_of_run(asked, "metrics", found, {"metrics": [row(one) for one in known]})
         elif as_csv:
             text.comma_separated(_POINT, [point for one in known for point in _points(one)])
-        elif known:
-            table(known)
-            text.gaps(gaps)
         else:
-            text.say(
-                "no metrics are known of this run: it wrote no file that looks like metrics or a log of them"
-            )
-            text.gaps(gaps)
+            if known:
+                table(known)
+            else:
+                text.say(_NONE)
+            text.gaps(of_runs(asked.view, [found]))
 
 
 def of_run(asked: Question, run: Run) -> list[Metric]:

@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from mlamd.cli import document, text
-from mlamd.cli.answer import Question, csv_option, json_option, question
+from mlamd.cli import text
+from mlamd.cli.answer import Question, csv_option, json_option, question, say_of_run
 from mlamd.lineage.gaps import of_runs
 from mlamd.lineage.names import resolve_run
 from mlamd.lineage.parameters import Parameter, parameters
@@ -24,18 +24,16 @@ def command(context: click.Context, run: str, as_json: bool, as_csv: bool) -> No
     with question(context) as asked:
         found = resolve_run(asked.view, run, asked.place)
         known = of_run(asked, found)
-        gaps = of_runs(asked.view, [found])
         if as_json:
-            data = document.counted_run_row(asked.view, found) | {"parameters": [row(one) for one in known]}
-            text.say(document.dump("params", data, gaps, asked.warnings))
+            say_of_run(asked, "params", found, {"parameters": [row(one) for one in known]})
         elif as_csv:
             text.comma_separated(_FIELDS, [(one.name, one.value, one.source, one.where) for one in known])
-        elif known:
-            table(known)
-            text.gaps(gaps)
         else:
-            text.say("no parameters are known of this run")
-            text.gaps(gaps)
+            if known:
+                table(known)
+            else:
+                text.say("no parameters are known of this run")
+            text.gaps(of_runs(asked.view, [found]))
 
 
 def of_run(asked: Question, run: Run) -> list[Parameter]:

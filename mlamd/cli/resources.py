@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from mlamd.cli import chart, document, text
-from mlamd.cli.answer import csv_option, json_option, question
+from mlamd.cli.answer import csv_option, json_option, question, say_of_run
 from mlamd.lineage.gaps import of_runs
 from mlamd.lineage.names import resolve_run
 from mlamd.lineage.resources import Gpu, Resources, columns, percent, resources
@@ -46,15 +46,14 @@ def command(context: click.Context, run: str, as_json: bool, as_csv: bool) -> No
     """Show what one RUN used: processor, memory, storage, and how that went over time."""
     with question(context) as asked:
         answer = resources(asked.view, resolve_run(asked.view, run, asked.place))
-        gaps = of_runs(asked.view, [answer.run])
         if as_json:
-            text.say(document.dump("resources", _data(asked.view, answer), gaps, asked.warnings))
+            say_of_run(asked, "resources", answer.run, _data(asked.view, answer))
         elif as_csv:
             rows = [_sample_row(sample) for sample in answer.samples]
             text.comma_separated(_SERIES, [list(row.values()) for row in rows])
         else:
             _print(answer)
-            text.gaps(gaps)
+            text.gaps(of_runs(asked.view, [answer.run]))
 
 
 def brief(answer: Resources) -> str:
@@ -89,7 +88,7 @@ def gpu_line(gpu: Gpu) -> str:
 
 def _data(view: View, answer: Resources) -> dict[str, Any]:
     peaks = answer.peaks
-    return document.counted_run_row(view, answer.run) | {
+    return {
         "wall_ns": answer.wall_ns,
         "source": answer.source,
         "complete": answer.complete,

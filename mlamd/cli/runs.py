@@ -7,8 +7,8 @@ import click
 from mlamd.cli import document, text
 from mlamd.cli.answer import csv_option, json_option, question
 from mlamd.lineage.gaps import of_runs
-from mlamd.lineage.view import EXPERIMENTS, View
-from mlamd.model.derived import Run
+from mlamd.lineage.view import View
+from mlamd.model.derived import EXPERIMENTS, Run
 
 _HEADER = ("id", "started", "took", "status", "in", "out", "command")
 

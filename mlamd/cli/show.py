@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from mlamd.cli import document, metrics, params, text
-from mlamd.cli.answer import Question, json_option, question
+from mlamd.cli.answer import Question, json_option, question, say_of_run
 from mlamd.cli.resources import brief, course, gpu_line
 from mlamd.lineage.gaps import of_runs
 from mlamd.lineage.history import Entry, of_version
@@ -48,7 +48,7 @@ def _show_run(asked: Question, run: Run, *, as_json: bool) -> None:
     )
     around = surroundings(view, run)
     if as_json:
-        data = document.counted_run_row(view, run) | {
+        data = {
             "parameters": [params.row(one) for one in params.of_run(asked, run)],
             "metrics": [metrics.row(one) for one in metrics.of_run(asked, run)],
             "files_read": [_used_row(asked, item, made=False) for item in used],
@@ -56,7 +56,7 @@ def _show_run(asked: Question, run: Run, *, as_json: bool) -> None:
             "surroundings": _surroundings_row(around),
             "steps": [document.step_row(view, view.step(step)) for step in view.steps_of(run.number)],
         }
-        text.say(document.dump("run", data, of_runs(view, [run]), asked.warnings))
+        say_of_run(asked, "run", run, data)
         return
     _print_head(asked, run)
     known = params.of_run(asked, run)

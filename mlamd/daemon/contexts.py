@@ -73,12 +73,10 @@ class Contexts:
         done, self._done = self._done, []
         return done
 
-    async def settled(self, patience_s: float) -> None:
-        """Wait until nobody waits any more, but not for long."""
-        self._news.set()
-        with trio.move_on_after(patience_s):
-            while self.waiting:
-                await self._idle.wait()
+    async def settled(self) -> None:
+        """Wait until nobody waits any more."""
+        while self.waiting:
+            await self._idle.wait()
 
     async def run(self) -> None:
         """Find out until cancelled."""

@@ -115,12 +115,19 @@ def _received(connection: socket.socket, size: int) -> bytes:
 class Recognising:
     """The queue of what is to be looked at, and what was found.
 
-    ``woken`` is called when there is something new.
+    ``woken`` is called when there is something new. If it is not ``enabled``, nothing is ever wanted.
     """
 
     def __init__(
-        self, files: FileHost, memory: CatalogMemory, book: Documents, woken: Callable[[], None]
+        self,
+        files: FileHost,
+        memory: CatalogMemory,
+        book: Documents,
+        woken: Callable[[], None],
+        *,
+        enabled: bool,
     ) -> None:
+        self._enabled = enabled
         self._files = files
         self._memory = memory
         self._book = book
@@ -141,9 +148,9 @@ class Recognising:
 
     def want(self, version: int, path: bytes, name: bytes, stat: FileStat, digest: bytes) -> None:
         """Have a version looked at, soon; a later call for the same one counts."""
-        if len(self._waiting) >= _MOST_WAITING or (
-            version not in self._waiting and self._is_one_of_many(name)
-        ):
+        if not self._enabled or len(self._waiting) >= _MOST_WAITING:
+            return
+        if version not in self._waiting and self._is_one_of_many(name):
             return
         task = _Task(version, path, name, stat, digest, time.monotonic() + _DELAY_S)
         self._waiting[version] = task
@@ -171,13 +178,12 @@ class Recognising:
         done, self._done = self._done, []
         return done
 
-    async def settled(self, patience_s: float) -> None:
-        """Wait until nothing waits any more, but not for long."""
+    async def settled(self) -> None:
+        """Wait until nothing waits any more, and without the delay."""
         for task in self._waiting.values():
             task.due_s = 0.0
         self._news.set()
-        with trio.move_on_after(patience_s):
-            await self._idle.wait()
+        await self._idle.wait()
 
     async def run(self) -> None:
         """Look until cancelled."""

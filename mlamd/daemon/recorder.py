@@ -42,6 +42,7 @@ from mlamd.host.occupants import mapped_for_writing
 from mlamd.host.usage import usage_host
 from mlamd.model import events
 from mlamd.model import observations as seen
+from mlamd.model.derived import EXPERIMENTS
 from mlamd.model.files import FileStat
 from mlamd.sensors.frames import Numbered
 from mlamd.sensors.gpus import GpuSampler
@@ -69,9 +70,6 @@ _LOOK_EVERY_NS = 500_000_000
 _UNRESOLVED_NS = 100_000_000
 _MANY = 20_000
 """After a batch of observations as large as this, memory is given back to the system."""
-
-_EXPERIMENTS = frozenset({"job", "notebook"})
-"""The kinds of runs of which it is worth to know the surroundings."""
 
 _RESCANNED = frozenset({"overflow", "inbox-full", "sensor-full", "sensor-down", "remounted"})
 """Losses of file events, after which all files are looked at again."""
@@ -120,10 +118,12 @@ class Recorder:
             self._digested,
         )
         self._documents = Documents(self._memory)
-        self._recognising: Recognising | None = None
+        self._recognising = Recognising(
+            self._files, self._memory, self._documents, self._wake, enabled=self.settings.recognise
+        )
         self._contexts = Contexts(self._documents, self._clock, self._wake)
         self._kinds: dict[int, str] = {}
-        """The kinds of runs that have begun."""
+        """The kinds of runs that have begun here and not ended; of others the catalog knows it."""
         self.sources: Sources
         self._whys: list[str] = []
         self.started_ns = self._clock.now_ns()
@@ -162,8 +162,6 @@ class Recorder:
                 return
 
         self.inbox = Inbox(self._clock, wake)
-        if self.settings.recognise:
-            self._recognising = Recognising(self._files, self._memory, self._documents, self._wake)
         try:
             await self._choose()
         except BaseException:
@@ -183,8 +181,7 @@ class Recorder:
                 nursery.start_soon(self._pump)
                 nursery.start_soon(self._sample)
                 nursery.start_soon(self._contexts.run)
-                if self._recognising is not None:
-                    nursery.start_soon(self._recognising.run)
+                nursery.start_soon(self._recognising.run)
                 if self._mount is not None:
                     nursery.start_soon(self._watch_covered)
                 if resumed:
@@ -426,8 +423,7 @@ class Recorder:
         self.writer.add(self.digester.take())
         self.writer.add(self.digester.given_up())
         self.writer.add(self._contexts.take())
-        if self._recognising is not None:
-            self.writer.add(self._recognising.take())
+        self.writer.add(self._recognising.take())
         self.sources.known(self.digester.take_known())
         dropped = self.writer.take_dropped()
         if dropped:
@@ -539,7 +535,7 @@ class Recorder:
 
     def _begun(self, event: events.StepStarted) -> None:
         """Have the surroundings of a step of an experiment found out."""
-        if self._kinds.get(event.run) in _EXPERIMENTS:
+        if (self._kinds.get(event.run) or self._memory.kind(event.run)) in EXPERIMENTS:
             named = self.attributor.words_of
             directory, executable = named(event.cwd)[0], named(event.executable)[0]
             program = named(event.program)[0] if event.program else executable
@@ -547,12 +543,12 @@ class Recorder:
 
     def _digested(self, version: int, path: bytes, stat: FileStat, digest: bytes) -> None:
         """Have a version of which the content is known looked at."""
-        if self._recognising is not None and path:
+        if path:
             self._recognising.want(version, path, self._relative(path), stat, digest)
 
     def _renamed(self, event: events.Moved) -> None:
         path = self.attributor.path_of(event.path)
-        if self._recognising is not None and event.stat is not None:
+        if event.stat is not None:
             digest = self.digester.digest_of(event.version)
             self._recognising.renamed(event.version, path, self._relative(path), event.stat, digest)
 
@@ -654,10 +650,8 @@ class Recorder:
     async def _looked_at(self, patience_s: float) -> None:
         """Wait until it is known what files mean and where steps run, but not for long."""
         with trio.move_on_after(patience_s):
-            if self._contexts.waiting:
-                await self._contexts.settled(patience_s)
-            if self._recognising is not None and self._recognising.waiting:
-                await self._recognising.settled(patience_s)
+            await self._contexts.settled()
+            await self._recognising.settled()
 
     @property
     def notes(self) -> list[str]:
@@ -677,7 +671,7 @@ class Recorder:
             "events": self.writer.stored,
             "waiting": self.writer.waiting + self.attributor.holding,
             "digesting": self.digester.waiting,
-            "recognising": 0 if self._recognising is None else self._recognising.waiting,
+            "recognising": self._recognising.waiting,
             "watched_directories": self.sources.watched(),
             "trouble": self.writer.trouble or self.sources.trouble(),
             **self.sources.details(),

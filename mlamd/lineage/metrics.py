@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 from mlamd.lineage.inputs import outputs
 from mlamd.lineage.view import View
 from mlamd.model.derived import FileVersion, Run
+from mlamd.recognise.facts import mapping
 
 _DOWN = re.compile(
     r"(loss|error|err|mse|rmse|mae|mape|perplexity|ppl|wer|cer|fid|nll|kl|latency|seconds|time|brier)(?![a-z])"
@@ -59,12 +60,14 @@ def metrics(view: View, run: Run, lower: Collection[str] = (), higher: Collectio
         meaning = view.meaning(version.number)
         if meaning is None or meaning.made not in {"metrics", "log"}:
             continue
-        series, summary = _map(meaning.facts, "series"), _map(meaning.facts, "summary")
+        series, summary = mapping(meaning.facts.get("series")), mapping(meaning.facts.get("summary"))
         for name, points in series.items():
-            metric = _of_series(name, points, _map(summary, name), version, direction_of(name, lower, higher))
+            metric = _of_series(
+                name, points, mapping(summary.get(name)), version, direction_of(name, lower, higher)
+            )
             if metric is not None:
                 found.append(metric)
-        for name, value in _map(meaning.facts, "scalars").items():
+        for name, value in mapping(meaning.facts.get("scalars")).items():
             if name not in series and _is_number(value):
                 direction = direction_of(name, lower, higher)
                 found.append(Metric(name, version, value, value, value, 1, direction, (), (value,)))
@@ -101,11 +104,6 @@ def _of_series(
         steps,
         values,
     )
-
-
-def _map(facts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = facts.get(name)
-    return found if isinstance(found, Mapping) else {}
 
 
 def _is_number(value: Any) -> TypeGuard[Number]:

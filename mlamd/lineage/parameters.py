@@ -6,6 +6,7 @@ from typing import Any
 from mlamd.lineage.view import View
 from mlamd.model.derived import Run, Step
 from mlamd.model.evidence import Via
+from mlamd.recognise.facts import mapping
 from mlamd.recognise.parameters import Parameter, resolve
 
 __all__ = ["Parameter", "parameters"]
@@ -34,12 +35,12 @@ def _of_step(view: View, step: Step) -> list[Parameter]:
         if kind == "source":
             sources.append((path, facts))
         elif kind == "config":
-            configs.append((path, _map(facts.get("settings"))))
+            configs.append((path, mapping(facts.get("settings"))))
     for path, kind, facts in _meanings(view, view.writes(step.number), made=True):
         if kind == "model":
-            models.append((path, _map(facts.get("hyperparameters"))))
+            models.append((path, mapping(facts.get("hyperparameters"))))
         elif kind == "config" and "/.hydra/" in f"/{path}":
-            configs.append((path, _map(facts.get("settings"))))
+            configs.append((path, mapping(facts.get("settings"))))
     if _KERNELS.intersection(step.command):
         return resolve((), [*sources, *_notebooks(view, step)], configs, models)
     name = step.executable.rpartition("/")[2]
@@ -59,9 +60,9 @@ def _notebooks(view: View, step: Step) -> Iterable[_Named]:
             for path, kind, facts in _meanings(view, read, made=False):
                 if kind == "notebook":
                     assigned = {
-                        name: {"value": value} for name, value in _map(facts.get("constants")).items()
+                        name: {"value": value} for name, value in mapping(facts.get("constants")).items()
                     }
-                    yield path, {**facts, "defaults": {**assigned, **_map(facts.get("defaults"))}}
+                    yield path, {**facts, "defaults": {**assigned, **mapping(facts.get("defaults"))}}
 
 
 def _meanings(
@@ -72,7 +73,3 @@ def _meanings(
         if meaning is not None:
             path = view.version(number).path.decode("utf-8", "surrogateescape")
             yield path, meaning.made if made else meaning.kind, meaning.facts
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -9,6 +9,7 @@ from mlamd.catalog.state import watermark
 from mlamd.catalog.tables import key, number, sampled_ns, unpack_actor
 from mlamd.journal import documents
 from mlamd.model.derived import (
+    EXPERIMENTS,
     EarlierName,
     FileVersion,
     Flow,
@@ -25,8 +26,6 @@ from mlamd.model.derived import (
 from mlamd.model.evidence import Grade, Origin, Via
 
 _NO_TIMES: dict[int, int] = {}
-EXPERIMENTS = frozenset({"job", "notebook"})
-"""The kinds of runs that are listed unless all are asked for."""
 
 
 class View:

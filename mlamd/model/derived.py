@@ -6,6 +6,9 @@ from typing import Any
 
 from mlamd.model.evidence import Grade, Origin, Via
 
+EXPERIMENTS = frozenset({"job", "notebook"})
+"""The kinds of runs that are listed unless all are asked for, sampled, and known with their surroundings."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

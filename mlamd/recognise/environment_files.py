@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from mlamd.masking.text import mask_text
 from mlamd.recognise.document import parse_document
-from mlamd.recognise.facts import MOST_ITEMS, bounded
+from mlamd.recognise.facts import MOST_ITEMS, bounded, mapping
 from mlamd.recognise.finding import Fact, Finding, RecogniseError, Subject
 from mlamd.recognise.text import whole_text
 
@@ -88,7 +88,7 @@ def _requirements(text: str) -> Packages:
 
 def _conda(text: str) -> Packages:
     found: Packages = {}
-    listed = _mapping(parse_document(text, "yaml")).get("dependencies")
+    listed = mapping(parse_document(text, "yaml")).get("dependencies")
     for line in listed if isinstance(listed, list) else []:
         if isinstance(line, Mapping):
             for inner in line.get("pip") or []:
@@ -98,33 +98,29 @@ def _conda(text: str) -> Packages:
     return found
 
 
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
-
-
 def _project(text: str) -> Packages:
     """Return what PEP 621, PEP 735 and Poetry have in ``pyproject.toml``."""
-    held = _mapping(parse_document(text, "toml"))
-    project = _mapping(held.get("project"))
+    held = mapping(parse_document(text, "toml"))
+    project = mapping(held.get("project"))
     groups = [project.get("dependencies")]
-    groups += list(_mapping(project.get("optional-dependencies")).values())
-    groups += list(_mapping(held.get("dependency-groups")).values())
+    groups += list(mapping(project.get("optional-dependencies")).values())
+    groups += list(mapping(held.get("dependency-groups")).values())
     found: Packages = {}
     for group in groups:
         for line in group if isinstance(group, list) else []:
             if isinstance(line, str):
                 _add(found, line)
-    poetry = _mapping(_mapping(held.get("tool")).get("poetry"))
+    poetry = mapping(mapping(held.get("tool")).get("poetry"))
     _specs(found, poetry.get("dependencies"))
-    for one in _mapping(poetry.get("group")).values():
-        _specs(found, _mapping(one).get("dependencies"))
+    for one in mapping(poetry.get("group")).values():
+        _specs(found, mapping(one).get("dependencies"))
     return found
 
 
 def _specs(packages: Packages, table: object) -> None:
     """Add a table of names and specifications, as Poetry and Pipenv have it."""
-    for name, spec in _mapping(table).items():
-        inner = _mapping(spec)
+    for name, spec in mapping(table).items():
+        inner = mapping(spec)
         text = (
             str(inner.get("version") or inner.get("git") or inner.get("path") or "") if inner else str(spec)
         )
@@ -137,7 +133,7 @@ def _lock(text: str) -> Packages:
 
 
 def _pipfile(text: str) -> Packages:
-    held = _mapping(parse_document(text, "toml"))
+    held = mapping(parse_document(text, "toml"))
     found: Packages = {}
     for section in ("packages", "dev-packages"):
         _specs(found, held.get(section))
@@ -145,7 +141,7 @@ def _pipfile(text: str) -> Packages:
 
 
 def _pipfile_lock(text: str) -> Packages:
-    held = _mapping(parse_document(text, "json"))
+    held = mapping(parse_document(text, "json"))
     found: Packages = {}
     for section in ("default", "develop"):
         _specs(found, held.get(section))
@@ -153,10 +149,10 @@ def _pipfile_lock(text: str) -> Packages:
 
 
 def _setup_cfg(text: str) -> Packages:
-    held = _mapping(parse_document(text, "ini"))
+    held = mapping(parse_document(text, "ini"))
     found: Packages = {}
-    sections = [_mapping(held.get("options")).get("install_requires")]
-    sections += list(_mapping(held.get("options.extras_require")).values())
+    sections = [mapping(held.get("options")).get("install_requires")]
+    sections += list(mapping(held.get("options.extras_require")).values())
     for lines in sections:
         for line in str(lines or "").splitlines():
             _add(found, line)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 Fact = None | bool | int | float | str | Sequence["Fact"] | Mapping[str, "Fact"]
 """What facts are made of: the values of JSON."""
@@ -82,3 +83,13 @@ def flattened(value: object, prefix: str = "") -> dict[str, Fact]:
         for key, part in reversed(inner):
             waiting.append((f"{name}.{key}" if name else key, part, depth + 1))
     return found
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return a map as it is, an empty one for anything else: what a file says may be of any type."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def listed(value: object) -> list[Any]:
+    """Return a list as it is, an empty one for anything else."""
+    return value if isinstance(value, list) else []

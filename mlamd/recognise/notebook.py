@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from mlamd.recognise.config import settings_of
 from mlamd.recognise.document import parse_json
+from mlamd.recognise.facts import listed, mapping
 from mlamd.recognise.finding import Fact, Finding, RecogniseError, Subject
 from mlamd.recognise.python_parameters import read_python
 from mlamd.recognise.text import whole_text
@@ -38,20 +39,12 @@ class NotebookRecogniser:
         return Finding("notebook", "ipynb", _facts(held))
 
 
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
-
-
 def _cells(held: Mapping[str, object]) -> list[Mapping[str, object]]:
     """Return the cells; those of format 3 are in worksheets."""
-    listed = _list(held.get("cells"))
-    for sheet in _list(held.get("worksheets")):
-        listed = listed + _list(_mapping(sheet).get("cells"))
-    return [_mapping(cell) for cell in listed[:_MOST_CELLS]]
+    found = listed(held.get("cells"))
+    for sheet in listed(held.get("worksheets")):
+        found = found + listed(mapping(sheet).get("cells"))
+    return [mapping(cell) for cell in found[:_MOST_CELLS]]
 
 
 def _source(cell: Mapping[str, object]) -> str:
@@ -61,16 +54,16 @@ def _source(cell: Mapping[str, object]) -> str:
 
 def _facts(held: Mapping[str, object]) -> dict[str, Fact]:
     cells = _cells(held)
-    metadata = _mapping(held.get("metadata"))
-    kernel = _mapping(metadata.get("kernelspec"))
-    language = _mapping(metadata.get("language_info")).get("name") or kernel.get("language") or ""
+    metadata = mapping(held.get("metadata"))
+    kernel = mapping(metadata.get("kernelspec"))
+    language = mapping(metadata.get("language_info")).get("name") or kernel.get("language") or ""
     kinds: dict[str, Fact] = {}
     for cell in cells:
         kind = str(cell.get("cell_type", "raw"))[:20]
         before = kinds.get(kind, 0)
         kinds[kind] = (before if isinstance(before, int) else 0) + 1
     code = [cell for cell in cells if cell.get("cell_type") == "code"]
-    outputs = [_mapping(one) for cell in code for one in _list(cell.get("outputs"))]
+    outputs = [mapping(one) for cell in code for one in listed(cell.get("outputs"))]
     facts: dict[str, Fact] = {
         "nbformat": _version(held),
         "kernel": str(kernel.get("name", "")),
@@ -120,14 +113,13 @@ def _python(code: list[Mapping[str, object]]) -> dict[str, Fact]:
         except RecogniseError:
             broken += 1
             continue
-        imports.update(map(str, _list(read["imports"])))
-        held = _mapping(read["constants"])
-        constants |= settings_of(held) if any(isinstance(one, Mapping) for one in held.values()) else held  # type: ignore[arg-type]
-        tags = _list(_mapping(cell.get("metadata")).get("tags"))
+        imports.update(map(str, listed(read["imports"])))
+        held = mapping(read["constants"])
+        constants |= settings_of(held) if any(isinstance(one, Mapping) for one in held.values()) else held
+        tags = listed(mapping(cell.get("metadata")).get("tags"))
         if "parameters" in tags:
             defaults |= {
-                name: {"value": value, "by": "constant", "cell": place}  # type: ignore[dict-item]
-                for name, value in held.items()
+                name: {"value": value, "by": "constant", "cell": place} for name, value in held.items()
             }
         if "injected-parameters" in tags:
             facts["settings"] = settings_of(held)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mlamd.masking.text import mask_setting
 from mlamd.recognise.arguments import parse
-from mlamd.recognise.facts import MOST_ITEMS, bounded
+from mlamd.recognise.facts import MOST_ITEMS, bounded, mapping
 from mlamd.recognise.finding import Fact
 from mlamd.recognise.launch import find_program
 
@@ -56,7 +56,7 @@ def resolve(
     ordered = _program_first(argv, sources)
     declared: dict[str, Fact] = {}
     for _, facts in reversed(ordered):
-        declared |= _mapping(facts.get("defaults"))
+        declared |= mapping(facts.get("defaults"))
     found: dict[str, list[Candidate]] = {}
     for argument in reversed(parse(argv, declared)):
         _add(found, argument.name, Candidate(argument.value, COMMAND_LINE, argument.where))
@@ -64,18 +64,14 @@ def resolve(
         for name, value in settings.items():
             _add(found, name, Candidate(value, CONFIG, path))
     for path, facts in ordered:
-        for name, one in _mapping(facts.get("defaults")).items():
-            entry = _mapping(one)
+        for name, one in mapping(facts.get("defaults")).items():
+            entry = mapping(one)
             where = f"{path}:{entry['line']}" if "line" in entry else path
             _add(found, name, Candidate(entry.get("value"), DEFAULT, where))
     for path, settings in reversed(models):
         for name, value in settings.items():
             _add(found, name, Candidate(value, MODEL, path))
     return [_parameter(name, found[name]) for name in sorted(found)]
-
-
-def _mapping(value: Fact) -> Mapping[str, Fact]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _program_first(
@@ -102,8 +98,8 @@ def _imported(path: str, facts: Settings) -> tuple[str, Settings]:
     """
     declared = {
         name: entry
-        for name, entry in _mapping(facts.get("defaults")).items()
-        if _mapping(entry).get("by") not in {"constant", "function"}
+        for name, entry in mapping(facts.get("defaults")).items()
+        if mapping(entry).get("by") not in {"constant", "function"}
     }
     return path, {**facts, "defaults": declared}
 

@@ -9,7 +9,7 @@ from mlamd.masking.words import mask_words
 from mlamd.recognise import mlflow, wandb
 from mlamd.recognise.config import looks_like_log, numbers_of, settings_of
 from mlamd.recognise.document import parse_document
-from mlamd.recognise.facts import MOST_ITEMS, bounded
+from mlamd.recognise.facts import MOST_ITEMS, bounded, listed
 from mlamd.recognise.finding import Fact, Finding, Subject
 from mlamd.recognise.metric_names import STEPS
 from mlamd.recognise.series import SeriesBook, is_number, of_records
@@ -70,14 +70,10 @@ def _sacred_metrics(subject: Subject) -> Finding | None:
         if not isinstance(one, Mapping) or not {"steps", "values"} <= set(one):
             return None
         steps, values = one["steps"], one["values"]
-        for step, value in zip(_list(steps), _list(values), strict=False):
+        for step, value in zip(listed(steps), listed(values), strict=False):
             if is_number(step) and is_number(value):
-                book.add(name, step, value)  # type: ignore[arg-type]
+                book.add(name, step, value)
     return Finding("metrics", "json", {"tracker": "sacred", **book.facts()}) if held else None
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
 
 
 def _sacred_run(subject: Subject) -> Finding | None:
@@ -91,7 +87,7 @@ def _sacred_run(subject: Subject) -> Finding | None:
     meta = held.get("meta")
     options = meta.get("options") if isinstance(meta, Mapping) else None
     if isinstance(options, Mapping) and options.get("UPDATE"):
-        kept["updates"] = [mask_text(str(one)) for one in _list(options["UPDATE"])]
+        kept["updates"] = [mask_text(str(one)) for one in listed(options["UPDATE"])]
     facts: dict[str, Fact] = {"tracker": "sacred", "scalars": scalars, "settings": settings_of(kept)}
     return Finding("metrics", "json", facts)
 
