@@ -7,6 +7,7 @@ recording, a moment after the step was seen; what has not changed since the last
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +86,8 @@ class Contexts:
                 self._idle.set()
                 self._news = trio.Event()
                 await self._news.wait()
-            self._idle = trio.Event()
+            if self._idle.is_set():  # else somebody may wait for it
+                self._idle = trio.Event()
             if self._changed:
                 await trio.sleep(max(0.0, self._rest_until_s - time.monotonic()))
                 self._changed = False
@@ -107,7 +109,8 @@ class Contexts:
             self._host = documents.pack(machine.machine())
         found = [(HOST, self._host)]
         if interpreters.is_python(place.executable):
-            found.append((PACKAGES, self._installed(place)))
+            with suppress(OSError):  # it was removed, or may not be read: then it is not known
+                found.append((PACKAGES, self._installed(place)))
         code = self._code_in(place.directory)
         if code:
             found.append((CODE, code))

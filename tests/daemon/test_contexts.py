@@ -2,10 +2,19 @@
 
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 
-from mlamd.catalog.catalog import current
+import trio
+
+from mlamd.catalog.catalog import Catalog, current
+from mlamd.catalog.memory import CatalogMemory
 from mlamd.catalog.tables import key
+from mlamd.daemon.contexts import Contexts, Place
+from mlamd.daemon.documents import Documents
+from mlamd.host.clock import SystemClock
 from mlamd.lineage.view import View
+from mlamd.model.events import Documented, Event, Surrounded
 from tests.conftest import Project
 
 
@@ -69,3 +78,25 @@ def test_git_that_is_asked_is_no_run(recorded: Project) -> None:
     recorded.ask("show", "@-1")
     runs = recorded.ask("runs", "--all")["data"]
     assert len(runs) == before + 1, [run["command"] for run in runs]
+
+
+def test_an_environment_that_is_gone_again_is_not_known(tmp_path: Path) -> None:
+    """Whatever happens to it, recording goes on: what cannot be looked at is left out."""
+
+    class Gone(Contexts):
+        def _installed(self, place: Place) -> bytes:
+            raise FileNotFoundError(place.program)
+
+    async def main() -> list[Event]:
+        with closing(Catalog(tmp_path, write=True)) as catalog:
+            contexts = Gone(Documents(CatalogMemory(catalog)), SystemClock(), lambda: None)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(contexts.run)
+                contexts.want(Place(1, str(tmp_path), "/none/bin/python3", "/none/bin/python3"))
+                await contexts.settled()
+                nursery.cancel_scope.cancel()
+            return contexts.take()
+
+    made = trio.run(main)
+    assert [event.sort for event in made if isinstance(event, Documented)] == ["host"]
+    assert isinstance(made[-1], Surrounded)
