@@ -5,6 +5,7 @@ that is counted and told as lost, with its times. The kernel's queue is read all
 waits.
 """
 
+import signal
 import socket
 import threading
 import time
@@ -107,6 +108,8 @@ class Outbox:
             self._begin()
 
     def _send(self) -> None:
+        # The reader has to know that it was stopped before it goes on; see ``Capture``.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCONT})
         connection = self._connection
         while connection is not None:
             with self._news:

@@ -136,6 +136,7 @@ class Capture:
         self._last_ns = max(self._last_ns, at_ns - _SLACK_NS)
 
     def _continued(self, *_: object) -> None:
+        """Note it. Other threads block the signal: else one of them may get it after this one has gone on."""
         self._continued_ns = time.time_ns()
 
     def drain(self, not_before_ns: int = 0) -> None:
@@ -164,7 +165,8 @@ class Capture:
             self._take(Batch(from_ns, at_ns, raws, changes, empty_ns, lost))
             first = False
             if empty_ns:
-                self._last_ns = at_ns
+                # Not ``at_ns``: what came since the queue was seen to be empty is in the next batch.
+                self._last_ns = max(self._last_ns, empty_ns)
                 return
 
     def _read(self) -> tuple[list[Raw], int]:

@@ -1,8 +1,10 @@
 """The bounded queue to one recorder: nobody waits for it, and what it loses is told exactly."""
 
 import re
+import signal
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -153,3 +155,13 @@ def test_end_while_the_recorder_does_not_read(line):
     line.outbox.close()
     line.outbox._thread.join(20)
     assert not line.outbox._thread.is_alive()
+
+
+def test_thread_leaves_it_to_the_reader_to_hear_that_it_was_stopped(line):
+    """Else the reader can go on before it knows, and takes what waited for new (signal(7))."""
+    line.tell(0, 10)
+    line.read(1)
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "sensor outbox")
+    status = Path(f"/proc/self/task/{thread.native_id}/status").read_text(encoding="ascii")
+    (blocked,) = re.findall(r"^SigBlk:\s*(\w+)", status, re.MULTILINE)
+    assert int(blocked, 16) >> (signal.SIGCONT - 1) & 1
