@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlamd.catalog.catalog import Catalog
 from mlamd.catalog.overlay import Overlay
@@ -34,6 +34,14 @@ def path_row(tables: Overlay, name: int) -> tuple[int, int, FileStat | None]:
     return row[0], row[1], (FileStat(*row[2:]) if len(row) > 2 else None)
 
 
+def _standing(tables: Overlay) -> Iterator[tuple[int, bytes, FileStat, list[Any]]]:
+    """Yield the versions that stand now: number, path, stat, and their row."""
+    for place, row in tables.scan("paths"):
+        version = tables.get("versions", key(row[0])) if row[0] and len(row) > 2 else None
+        if version is not None:
+            yield int(row[0]), tables.get("names", place) or b"", FileStat(*row[2:]), version
+
+
 class CatalogMemory:
     """Answers from what is folded; the caller keeps what is not folded yet."""
 
@@ -61,14 +69,21 @@ class CatalogMemory:
 
     def undigested(self) -> list[tuple[int, bytes, FileStat]]:
         """Return the versions that stand now and have no digest, and nothing says why."""
-        found = []
         with self._catalog.tables() as tables:
-            for place, row in tables.scan("paths"):
-                version = tables.get("versions", key(row[0])) if row[0] and len(row) > 2 else None
-                if version is not None and version[4] is None and not version[12]:
-                    path: bytes = tables.get("names", place) or b""
-                    found.append((int(row[0]), path, FileStat(*row[2:])))
-        return found
+            return [
+                (version, path, stat)
+                for version, path, stat, row in _standing(tables)
+                if row[4] is None and not row[12]
+            ]
+
+    def unrecognised(self) -> list[tuple[int, bytes, FileStat, bytes]]:
+        """Return the versions that stand now, of which the digest is known and what they are is not."""
+        with self._catalog.tables() as tables:
+            return [
+                (version, path, stat, row[4])
+                for version, path, stat, row in _standing(tables)
+                if row[4] is not None and tables.get("meanings", key(version)) is None
+            ]
 
     def content(self, version: int) -> tuple[int, bytes] | None:
         """Return size in bytes and digest of a version, if both are known."""

@@ -257,7 +257,9 @@ class Recorder:
         done.set()
 
     def _digest_rest(self) -> None:
-        """Digest what the last recorder did not come to."""
+        """Digest what the last recorder did not come to, and have looked at what it had not looked at."""
+        for version, path, stat, digest in self._memory.unrecognised() if self.settings.recognise else ():
+            self._recognising.want(version, self.attributor.places.absolute(path), path, stat, digest)
         for version, path, stat in self._memory.undigested():
             self.digester.resume(version, self.attributor.places.absolute(path), stat)
 

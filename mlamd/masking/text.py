@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from mlamd.masking.blocks import mask_blocks
 from mlamd.masking.formats import MASK, mask_formats
 from mlamd.masking.names import looks_opaque, says_secret
 
@@ -42,6 +43,7 @@ def mask_text(text: str) -> str:
         return text
     if "authorization" in lowered or "bearer" in lowered or "x-api-key" in lowered:
         text = _HEADER.sub(_without_header, text)
+    text = mask_blocks(text)
     if "?" in text or "&" in text:
         text = _QUERY.sub(_without_query, text)
     return _ASSIGNED.sub(_without_value, text) if "=" in text or ":" in text else text

@@ -12,6 +12,7 @@ from mlamd.recognise import document
 from mlamd.recognise.facts import MOST_ITEMS, bounded, flattened
 from mlamd.recognise.finding import Fact, Finding, RecogniseError, Subject
 from mlamd.recognise.metric_names import STEPS, is_metric, is_step, names_metrics
+from mlamd.recognise.plain_models import recognise_model
 from mlamd.recognise.series import SeriesBook, is_number, of_lists, of_records
 from mlamd.recognise.typed import typed_nested
 
@@ -95,6 +96,9 @@ def looks_like_log(records: list[object]) -> bool:
 
 
 def _of_mapping(subject: Subject, held: Mapping[str, object], form: str) -> Finding:
+    model = recognise_model(held, form)
+    if model is not None:
+        return model
     named = names_metrics(subject.name)
     settings = settings_of(held)
     book = of_lists(held)

@@ -18,6 +18,8 @@ from mlamd.recognise.typed import typed_nested
 
 _MOST_BYTES = 16 << 20
 _GUILD = re.compile(rb"(?:^|/)\.guild/attrs/([a-z_]+)$")
+_NO_ITERATION = -(1 << 31)
+"""The iteration of a value that ClearML was told without one."""
 _CONTAINERS = re.compile(r"^(?:General|Args|Hydra|environment_variables)$")
 
 
@@ -142,6 +144,25 @@ def _clearml(subject: Subject) -> Finding | None:
     return Finding("config", "json", facts)
 
 
+def _metrics_json_lines(subject: Subject) -> Finding | None:
+    """Return the scalars of ClearML's ``metrics.jsonl``: a list of reported events in each line."""
+    content = whole_text(subject, _MOST_BYTES) if subject.head.lstrip().startswith(b"[") else None
+    book = SeriesBook()
+    scalars: dict[str, Fact] = {}
+    for line in content.splitlines() if content is not None else ():
+        for event in listed(parse_document(line, "json")):
+            if isinstance(event, Mapping) and event.get("type") == "training_stats_scalar":
+                name, step, value = str(event.get("variant")), event.get("iter"), event.get("value")
+                if isinstance(step, int) and isinstance(value, int | float):
+                    if step == _NO_ITERATION:
+                        scalars[name] = bounded(value)
+                    else:
+                        book.add(f"{event.get('metric')}/{name}", step, value)
+    if not (book.series or scalars):
+        return None
+    return Finding("metrics", "jsonl", {"tracker": "clearml", "scalars": scalars, **book.facts()})
+
+
 def _json_lines(subject: Subject) -> Finding | None:
     """Return series of a file with a JSON record in each line, if they have steps and metrics."""
     content = whole_text(subject, _MOST_BYTES)
@@ -180,6 +201,7 @@ _READERS: dict[str, Callable[[Subject], Finding | None]] = {
     "metrics.json": _sacred_metrics,
     "run.json": _sacred_run,
     "task.json": _clearml,
+    "metrics.jsonl": _metrics_json_lines,
     "meta.yaml": mlflow.recognise_meta,
     "wandb-summary.json": wandb.recognise_summary,
     "config.yaml": wandb.recognise_config,

@@ -72,3 +72,18 @@ def test_what_looks_at_files_leaves_no_trace(recorded: Project) -> None:
     assert not [row for row in recorded.ask("log", "--all")["data"] if row["action"] == "read"]
     commands = [row["command"] for row in recorded.ask("runs", "--all")["data"]]
     assert not [command for command in commands if "recogniser" in str(command)]
+
+
+def test_what_nobody_looked_at_is_looked_at_by_the_next_recorder(project: Project) -> None:
+    """A recorder that is stopped, killed or does not recognise leaves files that it knew."""
+    project.mlamd("init")
+    settings = project.store / "settings.toml"
+    settings.write_text("recognise = false\n")
+    project.start()
+    (project.root / "m.json").write_text('{"acc": 0.5, "epoch": 3}')
+    project.sync()
+    assert project.ask("show", "m.json")["data"]["meaning"] is None
+    project.mlamd("stop")
+    settings.write_text("recognise = true\n")
+    project.start()
+    until(lambda: project.ask("show", "m.json")["data"]["meaning"] is not None)

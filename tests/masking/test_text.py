@@ -98,7 +98,23 @@ def test_any_text_is_taken_and_masking_twice_changes_nothing(text):
 
 @pytest.mark.parametrize(
     "piece",
-    ["password=", "a=b&?", "://", "x:", "'key=\"", '\\"', "token ", "bearer ", "a.b-", "?a=", "http://a:b"],
+    [
+        "<password>",
+        "<a>",
+        "password: |\n",
+        "+ a: >\n   b",
+        "password=",
+        "a=b&?",
+        "://",
+        "x:",
+        "'key=\"",
+        '\\"',
+        "token ",
+        "bearer ",
+        "a.b-",
+        "?a=",
+        "http://a:b",
+    ],
 )
 def test_no_text_makes_it_slow(piece):
     started = time.process_time()

@@ -282,6 +282,12 @@ def clearml_offline(work: Path) -> Made:
         from clearml import Task
         task = Task.init("corpus", "one", auto_connect_frameworks=False, auto_resource_monitoring=False)
         task.connect({"lr": 0.1, "layers": 3})
+        logger = task.get_logger()
+        for step in range(3):
+            logger.report_scalar("loss", "train", 0.5 / (step + 1), step)
+            logger.report_scalar("loss", "val", 0.6 / (step + 1), step)
+        logger.report_single_value("final_acc", 0.93)
+        logger.flush()
         time.sleep(5)
         print(task.get_offline_mode_folder())
         os._exit(0)
@@ -293,6 +299,12 @@ def clearml_offline(work: Path) -> Made:
     made = next(work.rglob("task.json"))
     found: Expected = {"kind": "config", "tracker": "clearml", "settings": {"lr": 0.1, "layers": 3}}
     yield made, "clearml/task.json", found
+    drawn = {
+        f"loss/{name}": {"steps": [0, 1, 2], "values": [first / (step + 1) for step in range(3)]}
+        for name, first in (("train", 0.5), ("val", 0.6))
+    }
+    found = {"kind": "metrics", "tracker": "clearml", "series": drawn, "scalars": {"final_acc": 0.93}}
+    yield made.with_name("metrics.jsonl"), "clearml/metrics.jsonl", found
 
 
 def guild_run(work: Path) -> Made:
