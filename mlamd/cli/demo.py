@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from mlamd.cli.text import say
-from mlamd.demo import BETWEEN, CHANGE, MODEL, ORIGINS, PARAMS, STAGES, Stage
+from mlamd.demo import BETWEEN, MODEL, ORIGINS, PARAMS, RATE, RATES, STAGES, Stage
 from mlamd.errors import DemoError
 
 
@@ -37,8 +37,9 @@ def command(directory: Path | None) -> None:
     passes.append(_run_stages())
     _heading("What was recorded, without a change to the project")
     _mlamd("runs")
-    _mlamd("lineage", MODEL)
     first, second = (names["train.py"] for names in passes)
+    _mlamd("show", second[:8])
+    _mlamd("lineage", MODEL)
     _mlamd("diff", first[:8], second[:8])
     _mlamd("why", "metrics/eval.json")
     problems = _check(passes)
@@ -50,6 +51,7 @@ def command(directory: Path | None) -> None:
     for arguments, meaning in (
         (f"log {PARAMS}", "what happened to a file"),
         ("uses data/raw/penguins.csv", "what depends on it"),
+        (f"show {MODEL}", "what is in it"),
         (f"why {MODEL}@-1", "what made the version before the last"),
         ("stop", "stop recording"),
     ):
@@ -119,7 +121,7 @@ def _run_stages() -> dict[str, str]:
 
 
 def _edit() -> None:
-    before, after = CHANGE
+    before, after = (f'"{RATE}": {rate}' for rate in RATES)
     path = Path(PARAMS)
     path.write_text(path.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
     say(f"{PARAMS}: {before} → {after}")
@@ -131,12 +133,20 @@ def _check(passes: list[dict[str, str]]) -> list[str]:
     for number, names in enumerate(passes, 1):
         for stage in STAGES:
             problems += _check_stage(stage, names[stage.script], number)
+    rates = [_parameter(names["train.py"], RATE) for names in passes]
+    if rates != list(RATES):
+        problems.append(f"{RATE} is said to be {rates[0]}, then {rates[1]}")
     lineage = _ask("lineage", MODEL)
     files = {node["path"] for node in lineage["nodes"] if node["type"] == "file"}
     problems += _compare("the lineage of the model", files, ORIGINS | BETWEEN)
     diff = _ask("diff", passes[0]["train.py"], passes[1]["train.py"])
     problems += _compare("the diff of both trainings", {item["path"] for item in diff["inputs"]}, {PARAMS})
     return problems
+
+
+def _parameter(run: str, name: str) -> Any:
+    """Return the value of a parameter of a run, None if it is not known."""
+    return next((one["value"] for one in _ask("params", run)["parameters"] if one["name"] == name), None)
 
 
 def _check_stage(stage: Stage, run: str, number: int) -> list[str]:

@@ -32,7 +32,9 @@ STAGES = (
 )
 MODEL = "models/model.json"
 PARAMS = "params.json"
-CHANGE = ('"learning_rate": 0.1', '"learning_rate": 0.3')
+RATE = "learning_rate"
+RATES = (0.1, 0.3)
+"""What it is in the first and in the second pass."""
 
 ORIGINS = frozenset(
     {"prepare.py", "data/raw/penguins.csv", "featurize.py", "train.py", "classifier.py", "params.json"}
