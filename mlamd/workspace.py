@@ -177,6 +177,7 @@ def create(root: Path, store: Path | None = None, mount_table: str | None = None
         _claim(store, root)
         (store / "sync").mkdir(mode=0o700, exist_ok=True)
         (store / "format").write_text(f"{FORMAT}\n", encoding="ascii")
+        (store / ".gitignore").write_text("# the record of mlamd is no part of the project\n*\n", "ascii")
         if elsewhere:
             (root / NAME).write_text(f"{store}\n", encoding="utf-8", errors="surrogateescape")
     except OSError as error:

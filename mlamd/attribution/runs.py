@@ -1,5 +1,6 @@
 """Runs and steps: made when a process touches the workspace, ended when their processes have."""
 
+import os
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
@@ -61,6 +62,8 @@ class Runs:
 
     def _join(self, step: StepState, process: Process) -> None:
         if process.gone_ns is None:
+            # Of a worker too, which has no step of its own: the run ends when it has ended.
+            process.run = step.run
             step.run.live.add(process.key)
 
     def run_of(self, process: Process) -> RunState:
@@ -134,7 +137,7 @@ class Runs:
                 self._name((facts.container,)) if facts.container else 0,
                 facts.inner_pid,
                 self._name(_masked_variables(facts.variables)) if facts.variables else 0,
-                self._name((facts.program,)) if _is_told(facts) else 0,
+                self._name((_program(facts),)) if _is_told(facts) else 0,
             )
         )
         above = _step_above(process)
@@ -246,7 +249,12 @@ def _shown(facts: ProcessFacts) -> tuple[str, ...]:
 
 def _is_told(facts: ProcessFacts) -> bool:
     """Say whether the path by which a program was started tells more than its executable."""
-    return facts.program.startswith("/") and facts.program != facts.executable
+    return "/" in facts.program and _program(facts) != facts.executable
+
+
+def _program(facts: ProcessFacts) -> str:
+    """Return the absolute path by which a program was started: a venv is known by it."""
+    return os.path.join(facts.cwd, facts.program.removeprefix("./"))
 
 
 @lru_cache(maxsize=256)

@@ -100,7 +100,10 @@ class CatalogMemory:
         return 0
 
     def meaning(self, digest: bytes, name: bytes) -> int:
-        """Return what a content, in a file of that name, was found to be before: a document, or 0."""
+        """Return what a content was found to be before: a document, or 0.
+
+        ``name`` is the last part of the path that it had then, or the whole path.
+        """
         with self._catalog.tables() as tables:
             for place in islice(tables.keys("digests", digest[:8]), _MOST_ALIKE):
                 row = tables.get("versions", place[8:])
@@ -108,7 +111,7 @@ class CatalogMemory:
                 if row is None or meaning is None or not meaning[0] or row[4] != digest:
                     continue
                 path: bytes = tables.get("names", key(row[0])) or b""
-                if path.rpartition(b"/")[2] == name:
+                if name in {path, path.rpartition(b"/")[2]}:
                     return int(meaning[0])
         return 0
 

@@ -22,6 +22,7 @@ from mlamd.journal.documents import MEANING
 from mlamd.model import codec
 from mlamd.model.events import Event, Recognised
 from mlamd.model.files import FileStat
+from mlamd.recognise.finding import depends_on_path, is_sampled
 from mlamd.recognise.worker import LENGTH, MOST_ANSWER_BYTES
 
 _PATIENCE_S = 10.0
@@ -31,8 +32,9 @@ _DELAY_S = 0.2
 """A file that is saved under another name first is looked at under its own."""
 _MOST_WAITING = 100_000
 _MOST_KEPT = 20_000
+_MOST_PLACES = 1_000
 _MANY, _ONE_OF = 500, 50
-"""Of more files with one ending in one directory than this, only some are looked at."""
+"""Of more media files with one ending in one directory than this, only one in so many is looked at."""
 
 
 @dataclass(slots=True)
@@ -49,7 +51,7 @@ class _Task:
     @property
     def content(self) -> tuple[bytes, bytes]:
         """What an answer depends on."""
-        return self.digest, self.name.rpartition(b"/")[2]
+        return self.digest, self.name if depends_on_path(self.name) else self.name.rpartition(b"/")[2]
 
 
 class Worker:
@@ -134,6 +136,8 @@ class Recognising:
         self._woken = woken
         self._waiting: OrderedDict[int, _Task] = OrderedDict()
         self._answers: OrderedDict[tuple[bytes, bytes], int] = OrderedDict()
+        self._names: OrderedDict[tuple[bytes, bytes], set[bytes]] = OrderedDict()
+        """Of directories and endings the first names that were looked at."""
         self._counts: dict[tuple[bytes, bytes], int] = {}
         self._done: list[Event] = []
         self._worker = Worker()
@@ -159,12 +163,22 @@ class Recognising:
         self._news.set()
 
     def _is_one_of_many(self, name: bytes) -> bool:
+        """Say whether a file is one of those of which only some are looked at; a name stays what it was."""
+        if not is_sampled(name):
+            return False
         directory, _, last = name.rpartition(b"/")
-        place = directory, last.rpartition(b".")[2]
-        if len(self._counts) > _MOST_KEPT:
-            self._counts.clear()
+        place = directory, last.rpartition(b".")[2].lower()
+        names = self._names.setdefault(place, set())
+        self._names.move_to_end(place)
+        if last in names:
+            return False
+        if len(names) < _MANY:
+            names.add(last)
+            if len(self._names) > _MOST_PLACES:
+                self._counts.pop(self._names.popitem(last=False)[0], None)
+            return False
         self._counts[place] = count = self._counts.get(place, 0) + 1
-        return count > _MANY and bool(count % _ONE_OF)
+        return bool(count % _ONE_OF)
 
     def renamed(self, version: int, path: bytes, name: bytes, stat: FileStat, digest: bytes | None) -> None:
         """Have a version looked at under its new name."""

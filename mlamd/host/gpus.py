@@ -10,6 +10,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
+_WINDOW_US = 2_000_000
+
 
 class GpuUse(NamedTuple):
     """What some processes use of one GPU now; None where the driver does not tell.
@@ -41,7 +43,6 @@ class Nvml:
         self._library = library
         self._handles = [library.nvmlDeviceGetHandleByIndex(n) for n in range(library.nvmlDeviceGetCount())]
         self._names = [_text(library.nvmlDeviceGetName(handle)) for handle in self._handles]
-        self._asked_us = [0] * len(self._handles)
 
     def use(self, pids: Collection[int]) -> list[GpuUse]:
         """See ``GpuHost``. A card that does not answer is left out."""
@@ -67,14 +68,17 @@ class Nvml:
             gpu,
             self._names[gpu],
             len(running),
-            self._utilisation(gpu, handle, wanted),
+            self._utilisation(handle, wanted),
             None if None in sizes else sum(sizes),
             power_mw,
         )
 
-    def _utilisation(self, gpu: int, handle: Any, wanted: frozenset[int]) -> int | None:
-        """Add up the newest share of each process since the last time that was asked."""
-        since_us, self._asked_us[gpu] = self._asked_us[gpu], time.time_ns() // 1000
+    def _utilisation(self, handle: Any, wanted: frozenset[int]) -> int | None:
+        """Add up the newest share of each process of the last two seconds.
+
+        The driver keeps its samples for some seconds, so that each run can be asked for on its own.
+        """
+        since_us = time.time_ns() // 1000 - _WINDOW_US
         try:
             samples = self._library.nvmlDeviceGetProcessUtilization(handle, since_us)
         except self._library.NVMLError_NotFound:

@@ -27,6 +27,7 @@ def state(directory: str) -> dict[str, object] | None:
 
     ``commit`` is "" before the first one, ``branch`` "" where none is checked out. ``diff`` is a patch
     against the commit, cut off at 200,000 bytes; ``dirty`` are the names of the tracked files that differ.
+    ``unknown`` names those of ``dirty``, ``diff`` and ``untracked`` that git did not tell, if there are any.
     """
     if shutil.which("git") is None:
         return None
@@ -37,24 +38,52 @@ def state(directory: str) -> dict[str, object] | None:
     branch = (_git(directory, "symbolic-ref", "--short", "--quiet", "HEAD") or b"").strip()
     remote = (_git(directory, "config", "--get", "remote.origin.url") or b"").strip()
     against = commit or _EMPTY_TREE
-    plain = ("--no-color", "--no-ext-diff", "--no-textconv")
-    dirty = _git(directory, "diff", "--name-only", "-z", *plain, against) or b""
-    diff = (_git(directory, "diff", *plain, against) or b"") if dirty else b""
-    untracked = _git(directory, "ls-files", "--others", "--exclude-standard", "-z", "--full-name") or b""
+    safe = _without_filters(directory)
+    if safe is None:
+        dirty, diff = None, None
+    else:
+        plain = ("--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
+        dirty = _git(directory, *safe, "diff", "--name-only", "-z", *plain, against, *_RECORD)
+        diff = _git(directory, *safe, "diff", *plain, against, *_RECORD) if dirty else b""
+    listed = ("ls-files", "--others", "--exclude-standard", "-z", "--full-name", *_RECORD)
+    untracked = _git(directory, *listed)
     others = untracked.rstrip(b"\0").split(b"\0") if untracked else []
+    unknown = [
+        name for name, said in (("dirty", dirty), ("diff", diff), ("untracked", untracked)) if said is None
+    ]
     return {
         "root": os.fsdecode(root.strip()),
         "commit": commit,
         "branch": branch.decode("utf-8", "replace"),
         "remote": without_credentials(remote.decode("utf-8", "replace")),
-        "dirty": [os.fsdecode(name) for name in dirty.rstrip(b"\0").split(b"\0") if name],
+        "dirty": [os.fsdecode(name) for name in (dirty or b"").rstrip(b"\0").split(b"\0") if name],
         "untracked": [os.fsdecode(name) for name in others[:_MOST_UNTRACKED]],
         "untracked_count": len(others),
-        "diff": diff[:_MOST_DIFF_BYTES].decode("utf-8", "replace"),
-        "diff_bytes": len(diff),
+        "diff": (diff or b"")[:_MOST_DIFF_BYTES].decode("utf-8", "replace"),
+        "diff_bytes": len(diff or b""),
+        **({"unknown": unknown} if unknown else {}),
     }
 
 
+def _without_filters(directory: str) -> list[str] | None:
+    """Return options that turn off the programs by which a repository has contents filtered (gitattributes(5)).
+
+    None if it cannot be found out which there are: then git is not asked what differs.
+    """
+    named = _git(
+        directory, "config", "--name-only", "-z", "--get-regexp", r"^filter\..*\.(clean|process)$", ok=1
+    )
+    if named is None:
+        return None
+    drivers = {name.rpartition(b".")[0] for name in named.split(b"\0") if name}
+    options: list[str] = []
+    for driver in sorted(drivers):
+        for setting in ("clean=", "process=", "required=false"):
+            options += ("-c", f"{os.fsdecode(driver)}.{setting}")
+    return options
+
+
+_RECORD = ("--", ":(top)", ":(top,exclude).mlamd")
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """What git calls a tree without files."""
 
@@ -70,9 +99,10 @@ def without_credentials(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _git(directory: str, *arguments: str) -> bytes | None:
+def _git(directory: str, *arguments: str, ok: int = 0) -> bytes | None:
+    """Return what git says, None if it failed; ``ok`` is a second status that is no failure."""
     environment = {"PATH": os.environ.get("PATH", ""), "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-    environment |= {"GIT_TERMINAL_PROMPT": "0", "HOME": os.environ.get("HOME", "/")}
+    environment |= {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "HOME": os.environ.get("HOME", "/")}
     try:
         done = subprocess.run(
             ["git", "-C", directory, *_SAFE, *arguments],
@@ -84,4 +114,4 @@ def _git(directory: str, *arguments: str) -> bytes | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout if done.returncode == 0 else None
+    return done.stdout if done.returncode in {0, ok} else None

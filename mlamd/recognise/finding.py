@@ -115,3 +115,19 @@ class Recogniser(Protocol):
         execute anything of the file, must end within a second, and read no more than it needs.
         """
         ...
+
+
+_SAMPLED = frozenset(
+    b"png jpg jpeg gif bmp tif tiff webp ppm pgm wav flac mp3 ogg aiff npy dcm nii mp4 avi mkv".split()
+)
+_TRACKERS = (b"mlruns/", b".hydra/", b"dvclive/", b".guild/", b"multirun/", b"wandb/")
+
+
+def is_sampled(path: bytes) -> bool:
+    """Say whether of very many such files in one directory only some need to be looked at: pictures, sound."""
+    return path.rpartition(b"/")[2].rpartition(b".")[2].lower() in _SAMPLED
+
+
+def depends_on_path(path: bytes) -> bool:
+    """Say whether what a file is depends on its directory, as it does where trackers write."""
+    return any(mark in path for mark in _TRACKERS) or path.startswith(b"metrics/") or b"/metrics/" in path

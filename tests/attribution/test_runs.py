@@ -254,6 +254,20 @@ def test_a_run_ends_only_when_the_last_process_of_it_has_ended(world: World) -> 
     assert world.settle().runs[0].ended
 
 
+def test_a_run_ends_though_a_worker_touched_a_file(world: World) -> None:
+    """A worker has no step of its own; what it did counts as its parent's, and its end too."""
+    job = world.shell() / "python train.py"
+    world.reads("train.py", by=job)
+    worker = job.fork()
+    world.reads("data.csv", by=worker)
+    world.settle()
+    worker.exit(0)
+    world.settle()
+    job.exit(0)
+    (run,) = world.settle().runs
+    assert (run.ended, run.exit_code) == (True, 0)
+
+
 def test_a_run_without_an_exit_code_ends_with_none(world: World) -> None:
     job = world.shell() / "python a.py"
     world.writes("a", by=job)

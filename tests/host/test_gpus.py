@@ -1,5 +1,6 @@
 """What processes use of GPUs, asked of a library that answers as NVML does; and of the real one."""
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,10 @@ class FakeNvml:
     def __init__(self) -> None:
         self.broken = False
         self.running = {0: [(7, 1000)], 1: [(7, 500), (8, 2000), (9, None)]}
-        self.utilisation: dict[int, list[tuple[int, int, int]]] = {1: [(7, 1, 90), (7, 2, 30), (8, 2, 50)]}
+        self.utilisation: dict[int, list[tuple[int, int, int]]] = {
+            1: [(7, 300_000, 90), (7, 200_000, 30), (8, 200_000, 50), (8, 9_000_000, 70)]
+        }
+        """Of each card process, how long ago in microseconds, and share in percent."""
 
     def nvmlDeviceGetCount(self) -> int:  # noqa: N802
         return 2
@@ -42,13 +46,15 @@ class FakeNvml:
         return 250_000
 
     def nvmlDeviceGetProcessUtilization(self, handle: int, since_us: int) -> list[Any]:  # noqa: N802
-        del since_us
-        if handle not in self.utilisation:
-            raise self.NVMLError_NotFound
-        return [
-            SimpleNamespace(pid=pid, timeStamp=at_us, smUtil=share)
-            for pid, at_us, share in self.utilisation[handle]
+        now_us = time.time_ns() // 1000
+        found = [
+            SimpleNamespace(pid=pid, timeStamp=now_us - ago_us, smUtil=share)
+            for pid, ago_us, share in self.utilisation.get(handle, [])
+            if now_us - ago_us > since_us
         ]
+        if not found:
+            raise self.NVMLError_NotFound
+        return found
 
 
 def test_only_what_the_asked_processes_use_counts() -> None:
@@ -58,6 +64,12 @@ def test_only_what_the_asked_processes_use_counts() -> None:
         GpuUse(1, "card 1", 2, 80, 2500, 250_000),
     ]
     assert host.use([5]) == []
+
+
+def test_each_run_is_asked_for_on_its_own() -> None:
+    host = Nvml(FakeNvml())
+    shares = [use.utilisation_percent for pid in (7, 8) for use in host.use([pid]) if use.gpu == 1]
+    assert shares == [30, 50]
 
 
 def test_memory_that_the_driver_does_not_tell_is_unknown() -> None:

@@ -1,5 +1,7 @@
 """The state of a repository, held against git; nothing of what a repository names is run."""
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -69,6 +71,40 @@ def test_nothing_that_the_repository_names_is_run(repository: Path) -> None:
     assert found is not None
     assert "+a = 3" in str(found["diff"])
     assert not proof.exists()
+
+
+def test_no_filter_of_contents_is_run(repository: Path) -> None:
+    """``.gitattributes`` names it, and ``git diff`` would run it for a file that has changed."""
+    proof = repository.parent / f"{repository.name}.ran"
+    git(repository, "config", "filter.mine.clean", f"sh -c 'touch {proof}; cat'")
+    git(repository, "config", "filter.mine.required", "true")
+    git(repository, "config", "filter.other.process", f"touch {proof}")
+    (repository / ".gitattributes").write_text("*.py filter=mine\n*.txt filter=other\n")
+    (repository / "a.py").write_text("a = 30\n")
+    found = state(str(repository))
+    assert found is not None
+    assert "+a = 30" in str(found["diff"])
+    assert not proof.exists()
+
+
+def test_what_git_does_not_tell_is_unknown(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = shutil.which("git")
+    fake = repository.parent / f"{repository.name}-bin" / "git"
+    fake.parent.mkdir()
+    fake.write_text(f'#!/bin/sh\ncase "$*" in *" diff "*) exit 128;; esac\nexec {real} "$@"\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    found = state(str(repository))
+    assert found is not None
+    assert (found["dirty"], found["unknown"]) == ([], ["dirty"])
+
+
+def test_the_record_is_no_part_of_the_code(repository: Path) -> None:
+    (repository / ".mlamd").mkdir()
+    (repository / ".mlamd/data").write_text("x")
+    found = state(str(repository))
+    assert found is not None
+    assert found["untracked"] == []
 
 
 def test_the_index_is_not_written(repository: Path) -> None:
