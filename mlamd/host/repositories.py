@@ -66,13 +66,12 @@ def state(directory: str) -> dict[str, object] | None:
 
 
 def _without_filters(directory: str) -> list[str] | None:
-    """Return options that turn off the programs by which a repository has contents filtered (gitattributes(5)).
+    """Return options that turn off the programs that filter contents (gitattributes(5)).
 
     None if it cannot be found out which there are: then git is not asked what differs.
     """
-    named = _git(
-        directory, "config", "--name-only", "-z", "--get-regexp", r"^filter\..*\.(clean|process)$", ok=1
-    )
+    wanted = r"^filter\..*\.(clean|process)$"
+    named = _git(directory, "config", "--name-only", "-z", "--get-regexp", wanted, ok=1)
     if named is None:
         return None
     drivers = {name.rpartition(b".")[0] for name in named.split(b"\0") if name}

@@ -124,7 +124,7 @@ _TRACKERS = (b"mlruns/", b".hydra/", b"dvclive/", b".guild/", b"multirun/", b"wa
 
 
 def is_sampled(path: bytes) -> bool:
-    """Say whether of very many such files in one directory only some need to be looked at: pictures, sound."""
+    """Say whether of very many such files in one directory only some need to be looked at."""
     return path.rpartition(b"/")[2].rpartition(b".")[2].lower() in _SAMPLED
 
 

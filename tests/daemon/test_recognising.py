@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,9 +11,10 @@ import psutil
 import pytest
 
 from mlamd.daemon import client
-from mlamd.daemon.recognising import Worker
+from mlamd.daemon.recognising import Recognising, Worker
 from mlamd.host.files import ContentError
 from mlamd.model import codec
+from mlamd.recognise.finding import is_sampled
 from tests.conftest import Project, until
 
 pytestmark = pytest.mark.linux
@@ -87,3 +90,31 @@ def test_what_nobody_looked_at_is_looked_at_by_the_next_recorder(project: Projec
     settings.write_text("recognise = true\n")
     project.start()
     until(lambda: project.ask("show", "m.json")["data"]["meaning"] is not None)
+
+
+REWRITES = """
+import json, time
+for turn in range(620):
+    with open("m.json", "w") as file:
+        json.dump({"acc": turn, "loss": 1.5}, file)
+    time.sleep(0.002)
+"""
+
+
+def test_file_that_is_written_again_and_again_is_looked_at_to_the_end(recorded: Project) -> None:
+    """Only of many pictures some are left out, and never because of how often one was written."""
+    (recorded.root / "w.py").write_text(REWRITES)
+    for _ in range(2):
+        subprocess.run([sys.executable, "w.py"], cwd=recorded.root, check=True)
+    until(lambda: recorded.ask("show", "m.json")["data"]["meaning"] is not None)
+    assert recorded.ask("show", "m.json")["data"]["meaning"]["facts"]["scalars"]["acc"] == 619
+
+
+def test_of_many_pictures_some_are_looked_at() -> None:
+    assert is_sampled(b"a/b/1.PNG")
+    assert not is_sampled(b"a/b/1.json")
+    assert not is_sampled(b"png")
+    book = Recognising(None, None, None, lambda: None, enabled=True)  # type: ignore[arg-type]
+    skipped = [number for number in range(3_000) if book._is_one_of_many(b"d/%d.png" % number)]
+    assert len(skipped) == 2_500 - 50
+    assert not any(book._is_one_of_many(b"d/%d.png" % number) for number in range(500))
