@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mlamd.lineage.diff import Change, RunDiff
-    from mlamd.lineage.folding import Dataset
+    from mlamd.lineage.folding import Dataset, Rule
     from mlamd.lineage.graph import Graph
     from mlamd.lineage.history import Entry
     from mlamd.lineage.inputs import Used
@@ -236,20 +236,26 @@ def graph_data(view: View, graph: Graph, folded: list[Dataset]) -> dict[str, Any
             for step in graph.steps.values()
             if step.run == run.number
         ]
-    datasets = [
-        {
-            **path_fields(dataset.directory),
-            "files": [f"v{number}" for number in dataset.members],
-            "size_bytes": dataset.size_bytes,
-            "digest": dataset.digest or None,
-        }
-        for dataset in folded
-    ]
+    datasets = [dataset_row(dataset) for dataset in folded]
     return {"focus": focus, "nodes": rows, "edges": edges, "datasets": datasets, "cut": graph.cut}
 
 
-def why_data(view: View, answer: Why) -> dict[str, Any]:
+def dataset_row(dataset: Dataset) -> dict[str, Any]:
+    """Return a set of files that text shows as one."""
+    return {
+        **path_fields(dataset.directory),
+        "file_count": len(dataset.members),
+        "files": [f"v{number}" for number in dataset.members],
+        "size_bytes": dataset.size_bytes,
+        "digest": dataset.digest or None,
+        "endings": dict(dataset.endings),
+    }
+
+
+def why_data(view: View, answer: Why, rule: Rule) -> dict[str, Any]:
     """Return the answer of ``why``."""
+    from mlamd.lineage.folding import fold  # noqa: PLC0415  (not every document needs it)
+
     return {
         **version_row(answer.version),
         "derived_from": version_row(answer.derived_from) if answer.derived_from else None,
@@ -259,14 +265,19 @@ def why_data(view: View, answer: Why) -> dict[str, Any]:
                 "step": step_row(view, cause.step),
                 **grade_fields(cause.grade),
                 "inputs": [version_row(version) | grade_fields(grade) for version, grade in cause.inputs],
+                "datasets": [
+                    dataset_row(one) for one in fold([version for version, _ in cause.inputs], rule)
+                ],
             }
             for cause in answer.causes
         ],
     }
 
 
-def uses_data(view: View, answer: Uses) -> dict[str, Any]:
+def uses_data(view: View, answer: Uses, rule: Rule) -> dict[str, Any]:
     """Return the answer of ``uses``."""
+    from mlamd.lineage.folding import fold_made  # noqa: PLC0415  (as above)
+
     return {
         **version_row(answer.version),
         "readers": [
@@ -280,6 +291,7 @@ def uses_data(view: View, answer: Uses) -> dict[str, Any]:
             for use in answer.readers
         ],
         "made": [version_row(version) for version in answer.made],
+        "datasets": [dataset_row(dataset) for dataset in fold_made(answer.made, rule)],
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from mlamd.cli import document, metrics, params, text
+from mlamd.cli import document, folded, metrics, params, text
 from mlamd.cli.answer import Question, json_option, question, say_of_run
 from mlamd.cli.resources import brief, course, gpu_line
 from mlamd.lineage.gaps import of_runs
@@ -24,9 +24,10 @@ _MOST_ENTRIES = 20
 
 @click.command(name="show")
 @click.argument("name")
+@click.option("--files", is_flag=True, help="List the files of large datasets one by one.")
 @json_option
 @click.pass_context
-def command(context: click.Context, name: str, as_json: bool) -> None:
+def command(context: click.Context, name: str, files: bool, as_json: bool) -> None:
     """Show all about one run (`@-1`, an id or its beginning), or about one file."""
     with question(context) as asked:
         found = resolve(asked.view, name, asked.place)
@@ -34,18 +35,20 @@ def command(context: click.Context, name: str, as_json: bool) -> None:
             _show_asset(asked, found, as_json=as_json)
         else:
             run = asked.view.run(found.run) if isinstance(found, Step) else found
-            _show_run(asked, run, as_json=as_json)
+            _show_run(asked, run, files=files, as_json=as_json)
 
 
 # --- a run ---------------------------------------------------------------------------------------
 
 
-def _show_run(asked: Question, run: Run, *, as_json: bool) -> None:
+def _show_run(asked: Question, run: Run, *, files: bool, as_json: bool) -> None:
     view = asked.view
     used, made = (
         _by_kind(asked, inputs(view, run), made=False),
         _by_kind(asked, outputs(view, run), made=True),
     )
+    read = folded.Folded(asked, used, made=False, files=files and not as_json)
+    written = folded.Folded(asked, made, made=True, files=files and not as_json)
     around = surroundings(view, run)
     if as_json:
         data = {
@@ -53,6 +56,8 @@ def _show_run(asked: Question, run: Run, *, as_json: bool) -> None:
             "metrics": [metrics.row(one) for one in metrics.of_run(asked, run)],
             "files_read": [_used_row(asked, item, made=False) for item in used],
             "files_written": [_used_row(asked, item, made=True) for item in made],
+            "datasets_read": read.rows(),
+            "datasets_written": written.rows(),
             "surroundings": _surroundings_row(around),
             "steps": [document.step_row(view, view.step(step)) for step in view.steps_of(run.number)],
         }
@@ -67,8 +72,8 @@ def _show_run(asked: Question, run: Run, *, as_json: bool) -> None:
     if measured:
         _title("metrics")
         metrics.table(measured, _MOST_ROWS)
-    _files(asked, "read", used, made=False)
-    _files(asked, "wrote", made, made=True)
+    _files(asked, "read", used, read, made=False)
+    _files(asked, "wrote", made, written, made=True)
     _print_steps(asked, run)
     _print_surroundings(around)
     course(resources(view, run))
@@ -105,10 +110,11 @@ def _print_head(asked: Question, run: Run) -> None:
         text.say(f"GPU {gpu.gpu:<6} {gpu_line(gpu)}")
 
 
-def _files(asked: Question, title: str, used: list[Used], *, made: bool) -> None:
+def _files(asked: Question, title: str, used: list[Used], folds: folded.Folded, *, made: bool) -> None:
     text.say()
     text.say(f"{title} {len(used)} {'file' if len(used) == 1 else 'files'}")
-    for item in used:
+    folds.print()
+    for item in folds.rest:
         version = item.version
         times = f", {item.count} times" if item.count > 1 else ""
         content = f"{text.size(version.size_bytes)}  {text.digest(version)}"
