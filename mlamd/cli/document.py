@@ -244,7 +244,7 @@ def dataset_row(dataset: Dataset) -> dict[str, Any]:
     """Return a set of files that text shows as one."""
     return {
         **path_fields(dataset.directory),
-        "file_count": len(dataset.members),
+        "file_count": dataset.files,
         "files": [f"v{number}" for number in dataset.members],
         "size_bytes": dataset.size_bytes,
         "digest": dataset.digest or None,

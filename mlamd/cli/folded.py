@@ -34,14 +34,15 @@ def name(dataset: Dataset) -> str:
 def size(dataset: Dataset) -> str:
     """Return how many files a dataset has, how large they are, and its digest."""
     digest = dataset.digest[:12] if dataset.digest else "no digest"
-    return f"{len(dataset.members):,} files, {text.size(dataset.size_bytes)}, {digest}"
+    again = f" in {len(dataset.members):,} versions" if len(dataset.members) > dataset.files else ""
+    return f"{dataset.files:,} files{again}, {text.size(dataset.size_bytes)}, {digest}"
 
 
 def counted(endings: Sequence[tuple[str, int]]) -> str:
     """Return how many files have which ending."""
     words = [f"{count:,} {text.one_line(end) or 'without ending'}" for end, count in endings[:_MOST_ENDINGS]]
     more = sum(count for _, count in endings[_MOST_ENDINGS:])
-    return ", ".join([*words, *([f"{more:,} others"] if more else [])])
+    return ", ".join([*words, *([f"{more:,} with other endings"] if more else [])])
 
 
 def grade_of(grades: Iterable[Grade]) -> Grade:

@@ -5,14 +5,14 @@ from typing import Any
 
 import click
 
-from mlamd.cli import document, folded, metrics, params, text
+from mlamd.cli import dataset, document, folded, metrics, params, text
 from mlamd.cli.answer import Question, json_option, question, say_of_run
 from mlamd.cli.resources import brief, course, gpu_line
+from mlamd.lineage.directories import Directory, resolve_all
 from mlamd.lineage.gaps import of_runs
 from mlamd.lineage.history import Entry, of_version
 from mlamd.lineage.inputs import Used, inputs, outputs
 from mlamd.lineage.meanings import kind_of, place_of
-from mlamd.lineage.names import resolve
 from mlamd.lineage.resources import resources
 from mlamd.lineage.surroundings import Surroundings, surroundings
 from mlamd.model.derived import FileVersion, Meaning, Run, Step
@@ -28,10 +28,12 @@ _MOST_ENTRIES = 20
 @json_option
 @click.pass_context
 def command(context: click.Context, name: str, files: bool, as_json: bool) -> None:
-    """Show all about one run (`@-1`, an id or its beginning), or about one file."""
+    """Show all about one run (`@-1`, an id or its beginning), one file, or one directory."""
     with question(context) as asked:
-        found = resolve(asked.view, name, asked.place)
-        if isinstance(found, FileVersion):
+        found = resolve_all(asked.view, name, asked.place)
+        if isinstance(found, Directory):
+            dataset.show(asked, found, files=files, as_json=as_json)
+        elif isinstance(found, FileVersion):
             _show_asset(asked, found, as_json=as_json)
         else:
             run = asked.view.run(found.run) if isinstance(found, Step) else found

@@ -33,6 +33,9 @@ class Dataset:
 
     directory: bytes
     members: tuple[int, ...]
+    """The numbers of the versions: of a file that a run wrote twice there are two."""
+    files: int
+    """How many files, each counted once."""
     size_bytes: int
     digest: str
     """BLAKE2b-256 over the members' names and digests, "" if one of them has none."""
@@ -42,13 +45,18 @@ class Dataset:
 
 def merkle(directory: bytes, versions: Iterable[FileVersion]) -> str:
     """Return the digest of a set of files below a directory."""
+    return merkle_of(directory, ((version.path, version.digest) for version in versions))
+
+
+def merkle_of(directory: bytes, files: Iterable[tuple[bytes, bytes | None]]) -> str:
+    """Return the digest of paths below a directory with the digests of their contents."""
     import hashlib  # noqa: PLC0415  (loads OpenSSL, which takes longer than many a question)
 
     hasher = hashlib.blake2b(digest_size=32)
-    for version in sorted(versions, key=lambda version: (version.path, version.digest or b"")):
-        if version.digest is None:
+    for path, digest in sorted(files, key=lambda file: (file[0], file[1] or b"")):
+        if digest is None:
             return ""
-        hasher.update(version.path[len(directory) :].lstrip(b"/") + b"\0" + version.digest)
+        hasher.update(path[len(directory) :].lstrip(b"/") + b"\0" + digest)
     return hasher.hexdigest()
 
 
@@ -70,6 +78,7 @@ def dataset(directory: bytes, versions: Iterable[FileVersion]) -> Dataset:
     return Dataset(
         directory,
         tuple(sorted(version.number for version in listed)),
+        len({version.path for version in listed}),
         sum(version.size_bytes or 0 for version in listed),
         merkle(directory, listed),
         endings(version.path for version in listed),

@@ -14,6 +14,7 @@ QUESTIONS = {
     "runs": [["runs"], ["runs", "-a"]],
     "run": [["show", "@-1"], ["show", "aaaa000000000001"]],
     "asset": [["show", "raw.csv"], ["show", "model"], ["show", "train.log"]],
+    "directory": [["show", "data"], ["show", "out"], ["show", "."]],
     "params": [["params", "@-1"]],
     "metrics": [["metrics", "@-1"]],
     "log": [["log"], ["log", "-a"], ["log", "-a", "model"]],
@@ -43,7 +44,7 @@ def _sections() -> dict[str, str]:
     return {kind: shared + text for kind, text in kinds.items()}
 
 
-_FREE = frozenset({"facts", "variables", "packages", "code", "host", "endings"})
+_FREE = frozenset({"facts", "variables", "packages", "code", "host", "endings", "kinds", "formats"})
 """What is below these has pages of its own, or names that users gave."""
 
 
