@@ -10,6 +10,7 @@ from mlamd.cli.answer import Question
 from mlamd.lineage.datasets import Contents, Part, Share, contents, makers, users
 from mlamd.lineage.directories import Directory
 from mlamd.lineage.gaps import of_versions
+from mlamd.lineage.models import Model, models
 
 _MOST_ROWS = 12
 _MOST_SIZES = 4
@@ -20,11 +21,13 @@ _MODES = {"1": "black and white", "L": "grayscale", "I;16": "grayscale 16 bit", 
 def show(asked: Question, directory: Directory, *, files: bool, as_json: bool) -> None:
     """Print the page of a directory, as text or as a document."""
     known = contents(asked.view, directory)
+    saved = models(asked.view, directory.members.values())
     made, unknown = makers(asked.view, directory)
     used = users(asked.view, directory, 0 if as_json else _MOST_USERS)
     gaps = of_versions(asked.view, directory.members.values())
     if as_json:
         data = _row(directory, known) | {
+            "models": [document.model_row(model) for model in saved],
             "made_by": [_part_row(asked, part) for part in made],
             "made_by_nobody_known": unknown,
             "used_by": [_part_row(asked, part) for part in used],
@@ -32,6 +35,7 @@ def show(asked: Question, directory: Directory, *, files: bool, as_json: bool) -
         text.say(document.dump("directory", data, gaps, asked.warnings))
         return
     _print_contents(directory, known)
+    _print_models(directory, saved)
     if known.shares:
         _print_shares(known.shares)
     _title("made by")
@@ -122,6 +126,14 @@ def _print_contents(directory: Directory, known: Contents) -> None:
     text.say(f"kinds      {share}")
     if known.pictures:
         text.say(f"pictures   {_sizes(known)}")
+
+
+def _print_models(directory: Directory, saved: Sequence[Model]) -> None:
+    for model in saved[:_MOST_ROWS]:
+        below = text.shown(model.directory[len(directory.path) :].lstrip(b"/"))
+        text.say(f"model      {folded.model_words(model)}{f', in {below}/' if below else ''}")
+    if len(saved) > _MOST_ROWS:
+        text.say(f"           and {len(saved) - _MOST_ROWS:,} more (--json lists all)")
 
 
 def _sizes(known: Contents) -> str:

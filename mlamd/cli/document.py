@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlamd.lineage.graph import Graph
     from mlamd.lineage.history import Entry
     from mlamd.lineage.inputs import Used
+    from mlamd.lineage.models import Model
     from mlamd.lineage.uses import Uses
     from mlamd.lineage.view import View
     from mlamd.lineage.why import Why
@@ -249,6 +250,22 @@ def dataset_row(dataset: Dataset) -> dict[str, Any]:
         "size_bytes": dataset.size_bytes,
         "digest": dataset.digest or None,
         "endings": dict(dataset.endings),
+    }
+
+
+def model_row(model: Model) -> dict[str, Any]:
+    """Return a model that is saved as a directory."""
+    return {
+        **path_fields(model.directory),
+        "form": model.form,
+        "files": [f"v{number}" for number in model.members],
+        "framework": model.framework or None,
+        "class": model.class_name or None,
+        "architecture": model.architecture or None,
+        "tensors": model.tensors,
+        "parameters": model.parameters,
+        "dtypes": dict(model.dtypes),
+        "partial": model.partial,
     }
 
 

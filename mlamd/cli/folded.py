@@ -5,9 +5,10 @@ from typing import Any
 
 from mlamd.cli import document, text
 from mlamd.cli.answer import Question
-from mlamd.lineage.folding import Dataset, Rule, fold, rule_of
+from mlamd.lineage.folding import Dataset, Rule, dataset, fold, rule_of
 from mlamd.lineage.inputs import Used
 from mlamd.lineage.meanings import kind_of_all, place_of
+from mlamd.lineage.models import Model, models
 from mlamd.model.derived import FileVersion
 from mlamd.model.evidence import Grade
 from mlamd.settings import load
@@ -22,20 +23,20 @@ def rule(asked: Question) -> Rule:
 
 def rest(versions: Iterable[FileVersion], datasets: Iterable[Dataset]) -> list[FileVersion]:
     """Return the files that are in none of the datasets."""
-    inside = {number for dataset in datasets for number in dataset.members}
+    inside = {number for one in datasets for number in one.members}
     return [version for version in versions if version.number not in inside]
 
 
-def name(dataset: Dataset) -> str:
+def name(found: Dataset) -> str:
     """Return a dataset's directory as it is shown."""
-    return f"{text.shown(dataset.directory)}/" if dataset.directory else "./"
+    return f"{text.shown(found.directory)}/" if found.directory else "./"
 
 
-def size(dataset: Dataset) -> str:
+def size(found: Dataset) -> str:
     """Return how many files a dataset has, how large they are, and its digest."""
-    digest = dataset.digest[:12] if dataset.digest else "no digest"
-    again = f" in {len(dataset.members):,} versions" if len(dataset.members) > dataset.files else ""
-    return f"{dataset.files:,} files{again}, {text.size(dataset.size_bytes)}, {digest}"
+    digest = found.digest[:12] if found.digest else "no digest"
+    again = f" in {len(found.members):,} versions" if len(found.members) > found.files else ""
+    return f"{found.files:,} files{again}, {text.size(found.size_bytes)}, {digest}"
 
 
 def counted(endings: Sequence[tuple[str, int]]) -> str:
@@ -50,6 +51,17 @@ def grade_of(grades: Iterable[Grade]) -> Grade:
     return max(grades)
 
 
+def model_words(model: Model) -> str:
+    """Say what a model is: its class, of which library, how large."""
+    of_what = " ".join(filter(None, (model.framework or model.form, model.class_name)))
+    words = [f"{of_what} ({model.architecture})" if model.architecture else of_what]
+    if model.parameters is not None:
+        words.append(f"{'at least ' if model.partial else ''}{model.parameters:,} parameters")
+    if model.tensors:
+        words.append(f"{model.tensors:,} tensors ({', '.join(model.dtypes)})")
+    return text.one_line(", ".join(words))
+
+
 class Folded:
     """What a run read, or wrote: datasets and the files that are in none, each by kind, then by path."""
 
@@ -58,18 +70,33 @@ class Folded:
         self._made = made
         self._grades = {item.version.number: item.grade for item in used}
         versions = [item.version for item in used]
+        self.models = [] if files else models(asked.view, versions)
+        whole = {one.directory: dataset(one.directory, self._versions(used, one)) for one in self.models}
+        versions = rest(versions, whole.values())
+        self._whole = whole
         found = [] if files else fold(versions, rule(asked))
         alone = {version.number for version in rest(versions, found)}
         self.rest = [item for item in used if item.version.number in alone]
         self.datasets = sorted(found, key=lambda one: (place_of(self.kind(one)), one.directory))
 
-    def kind(self, dataset: Dataset) -> str:
-        """Return what most of a dataset's files are."""
-        return kind_of_all(self._asked.view, dataset.members, made=self._made)
+    def _versions(self, used: Sequence[Used], model: Model) -> list[FileVersion]:
+        members = set(model.members)
+        return [item.version for item in used if item.version.number in members]
 
-    def grade(self, dataset: Dataset) -> Grade:
+    def kind(self, found: Dataset) -> str:
+        """Return what most of a dataset's files are."""
+        return kind_of_all(self._asked.view, found.members, made=self._made)
+
+    def grade(self, found: Dataset) -> Grade:
         """Return the evidence that all files of a dataset have at least."""
-        return grade_of(self._grades[number] for number in dataset.members)
+        return grade_of(self._grades[number] for number in found.members)
+
+    def model_rows(self) -> list[dict[str, Any]]:
+        """Return the models that are saved as directories for JSON."""
+        return [
+            document.model_row(one) | document.grade_fields(self.grade(self._whole[one.directory]))
+            for one in self.models
+        ]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the datasets for JSON."""
@@ -81,7 +108,11 @@ class Folded:
         ]
 
     def print(self) -> None:
-        """Print the datasets, a line each."""
+        """Print the datasets and models, a line each."""
+        for model in self.models:
+            whole = self._whole[model.directory]
+            grade = text.evidence(self.grade(whole))
+            text.say(f"  {name(whole)}  ({size(whole)})  {grade}  model, {model_words(model)}")
         for one in self.datasets:
             what = ", ".join(filter(None, (self.kind(one), counted(one.endings))))
             text.say(f"  {name(one)}  ({size(one)})  {text.evidence(self.grade(one))}  {what}")

@@ -60,6 +60,8 @@ def _show_run(asked: Question, run: Run, *, files: bool, as_json: bool) -> None:
             "files_written": [_used_row(asked, item, made=True) for item in made],
             "datasets_read": read.rows(),
             "datasets_written": written.rows(),
+            "models_read": read.model_rows(),
+            "models_written": written.model_rows(),
             "surroundings": _surroundings_row(around),
             "steps": [document.step_row(view, view.step(step)) for step in view.steps_of(run.number)],
         }

@@ -24,6 +24,7 @@ def _tell() -> Story:
     clean = story.write(prepare, "clean.csv", 4)
     for place in range(3):
         story.write(prepare, f"out/{place}", 4)
+    saved = [story.write(prepare, f"hf/{name}", 4) for name in ("config.json", "model.safetensors")]
     odd = story.write([shell, prepare], ODD, 4)
     sort = story.step(first, "sort", 4, inside=("/docker/0123", "0123", 7))
     story.flow(prepare, sort, Via.PIPE)
@@ -45,6 +46,10 @@ def _tell() -> Story:
         story.end(run, [step], begin + 5, number)
     story.mean(raw, "dataset", {"rows": 2, "columns": [{"name": "x", "type": "int"}]}, "csv")
     story.mean(pictures[0], "dataset", {"width": 28, "height": 28, "mode": "L"}, "png", made="figure")
+    architecture = {"framework": "transformers", "class": "BertModel", "architecture": "bert"}
+    story.mean(saved[0], "model", architecture, "huggingface-config")
+    weights = {"framework": "pytorch", "tensors": 2, "parameters": 1234, "dtypes": {"float32": 2}}
+    story.mean(saved[1], "model", weights, "safetensors")
     points = {"loss": {"steps": [0, 1], "values": [1.0, 0.5]}}
     story.mean(log, "metrics", {"series": points, "scalars": {"accuracy": 0.75}}, "csv")
     story.surround(
