@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from mlamd.lineage.directories import Directory
 from mlamd.lineage.folding import ending, endings, merkle_of
+from mlamd.lineage.meanings import kind_by_use
 from mlamd.lineage.view import View
 from mlamd.model.derived import FileVersion, Run
 from mlamd.model.evidence import Grade
@@ -87,7 +88,7 @@ def _look(view: View, version: FileVersion, tally: _Tally) -> None:
     if meaning is None:
         return
     tally.seen += 1
-    tally.kinds[meaning.kind] += 1
+    tally.kinds[kind_by_use(view, version)] += 1
     if meaning.format:
         tally.formats[meaning.format] += 1
     width, height = meaning.facts.get("width"), meaning.facts.get("height")

@@ -23,7 +23,7 @@ def _tell() -> Story:
     story.read(prepare, raw, 3)
     clean = story.write(prepare, "clean.csv", 4)
     for place in range(3):
-        story.write(prepare, f"out/{place}", 4)
+        results = story.write(prepare, f"out/{place}", 4)
     saved = [story.write(prepare, f"hf/{name}", 4) for name in ("config.json", "model.safetensors")]
     odd = story.write([shell, prepare], ODD, 4)
     sort = story.step(first, "sort", 4, inside=("/docker/0123", "0123", 7))
@@ -50,6 +50,7 @@ def _tell() -> Story:
     story.mean(saved[0], "model", architecture, "huggingface-config")
     weights = {"framework": "pytorch", "tensors": 2, "parameters": 1234, "dtypes": {"float32": 2}}
     story.mean(saved[1], "model", weights, "safetensors")
+    story.mean(results, "dataset", {"rows": 1}, "csv", made="metrics")
     points = {"loss": {"steps": [0, 1], "values": [1.0, 0.5]}}
     story.mean(log, "metrics", {"series": points, "scalars": {"accuracy": 0.75}}, "csv")
     story.surround(

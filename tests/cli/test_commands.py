@@ -37,6 +37,8 @@ ANSWERS = [
     (["show", "data"], "nobody known: 6 files"),
     (["show", "data", "--files"], "  data/1/2.png  v"),
     (["show", "data@@-1"], "3 known, 18 B"),
+    (["show", "aaaa000000000001"], "[inferred]  metrics, 3 without ending"),
+    (["show", "out"], "1 of 3 looked at: 1 metrics; 1 csv"),
     (["show", "out"], "bash all.sh  3 files, "),
     (["show", "aaaa000000000001"], "  hf/  (2 files, "),
     (
