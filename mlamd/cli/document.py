@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mlamd.lineage.diff import Change, RunDiff
-    from mlamd.lineage.folding import Dataset
+    from mlamd.lineage.folding import Dataset, Rule
     from mlamd.lineage.graph import Graph
     from mlamd.lineage.history import Entry
     from mlamd.lineage.inputs import Used
+    from mlamd.lineage.models import Model
     from mlamd.lineage.uses import Uses
     from mlamd.lineage.view import View
     from mlamd.lineage.why import Why
@@ -236,20 +237,42 @@ def graph_data(view: View, graph: Graph, folded: list[Dataset]) -> dict[str, Any
             for step in graph.steps.values()
             if step.run == run.number
         ]
-    datasets = [
-        {
-            **path_fields(dataset.directory),
-            "files": [f"v{number}" for number in dataset.members],
-            "size_bytes": dataset.size_bytes,
-            "digest": dataset.digest or None,
-        }
-        for dataset in folded
-    ]
+    datasets = [dataset_row(dataset) for dataset in folded]
     return {"focus": focus, "nodes": rows, "edges": edges, "datasets": datasets, "cut": graph.cut}
 
 
-def why_data(view: View, answer: Why) -> dict[str, Any]:
+def dataset_row(dataset: Dataset) -> dict[str, Any]:
+    """Return a set of files that text shows as one."""
+    return {
+        **path_fields(dataset.directory),
+        "file_count": dataset.files,
+        "files": [f"v{number}" for number in dataset.members],
+        "size_bytes": dataset.size_bytes,
+        "digest": dataset.digest or None,
+        "endings": dict(dataset.endings),
+    }
+
+
+def model_row(model: Model) -> dict[str, Any]:
+    """Return a model that is saved as a directory."""
+    return {
+        **path_fields(model.directory),
+        "form": model.form,
+        "files": [f"v{number}" for number in model.members],
+        "framework": model.framework or None,
+        "class": model.class_name or None,
+        "architecture": model.architecture or None,
+        "tensors": model.tensors,
+        "parameters": model.parameters,
+        "dtypes": dict(model.dtypes),
+        "partial": model.partial,
+    }
+
+
+def why_data(view: View, answer: Why, rule: Rule) -> dict[str, Any]:
     """Return the answer of ``why``."""
+    from mlamd.lineage.folding import fold  # noqa: PLC0415  (not every document needs it)
+
     return {
         **version_row(answer.version),
         "derived_from": version_row(answer.derived_from) if answer.derived_from else None,
@@ -259,14 +282,19 @@ def why_data(view: View, answer: Why) -> dict[str, Any]:
                 "step": step_row(view, cause.step),
                 **grade_fields(cause.grade),
                 "inputs": [version_row(version) | grade_fields(grade) for version, grade in cause.inputs],
+                "datasets": [
+                    dataset_row(one) for one in fold([version for version, _ in cause.inputs], rule)
+                ],
             }
             for cause in answer.causes
         ],
     }
 
 
-def uses_data(view: View, answer: Uses) -> dict[str, Any]:
+def uses_data(view: View, answer: Uses, rule: Rule) -> dict[str, Any]:
     """Return the answer of ``uses``."""
+    from mlamd.lineage.folding import fold_made  # noqa: PLC0415  (as above)
+
     return {
         **version_row(answer.version),
         "readers": [
@@ -280,6 +308,7 @@ def uses_data(view: View, answer: Uses) -> dict[str, Any]:
             for use in answer.readers
         ],
         "made": [version_row(version) for version in answer.made],
+        "datasets": [dataset_row(dataset) for dataset in fold_made(answer.made, rule)],
     }
 
 

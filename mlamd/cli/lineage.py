@@ -2,13 +2,12 @@
 
 import click
 
-from mlamd.cli import document, text, tree
+from mlamd.cli import document, folded, text, tree
 from mlamd.cli.answer import json_option, question
 from mlamd.lineage.folding import datasets
 from mlamd.lineage.gaps import of_graph
 from mlamd.lineage.graph import walk
 from mlamd.lineage.names import resolve
-from mlamd.settings import load
 
 
 @click.command(name="lineage")
@@ -29,13 +28,13 @@ def command(
         focus = resolve(asked.view, name, asked.place)
         graph = walk(asked.view, focus, down=down, depth=depth)
         gaps = of_graph(asked.view, graph)
-        above = load(asked.workspace.settings_file).fold_above_files
-        folded = [] if files else datasets(graph, above)
+        rule = folded.rule(asked)
+        sets = [] if files and not as_json and form != "json" else datasets(graph, rule)
         if as_json or form == "json":
-            data = document.graph_data(asked.view, graph, datasets(graph, above))
+            data = document.graph_data(asked.view, graph, sets)
             text.say(document.dump("lineage", data, gaps, asked.warnings))
         elif form == "dot":
-            tree.print_dot(asked.view, graph, folded)
+            tree.print_dot(asked.view, graph, sets)
         else:
-            tree.print_tree(asked.view, graph, folded, down=down)
+            tree.print_tree(asked.view, graph, sets, down=down)
             text.gaps(gaps)

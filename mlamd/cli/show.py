@@ -5,14 +5,14 @@ from typing import Any
 
 import click
 
-from mlamd.cli import document, metrics, params, text
+from mlamd.cli import dataset, document, folded, metrics, params, text
 from mlamd.cli.answer import Question, json_option, question, say_of_run
 from mlamd.cli.resources import brief, course, gpu_line
+from mlamd.lineage.directories import Directory, resolve_all
 from mlamd.lineage.gaps import of_runs
 from mlamd.lineage.history import Entry, of_version
 from mlamd.lineage.inputs import Used, inputs, outputs
 from mlamd.lineage.meanings import kind_of, place_of
-from mlamd.lineage.names import resolve
 from mlamd.lineage.resources import resources
 from mlamd.lineage.surroundings import Surroundings, surroundings
 from mlamd.model.derived import FileVersion, Meaning, Run, Step
@@ -24,28 +24,33 @@ _MOST_ENTRIES = 20
 
 @click.command(name="show")
 @click.argument("name")
+@click.option("--files", is_flag=True, help="List the files of large datasets one by one.")
 @json_option
 @click.pass_context
-def command(context: click.Context, name: str, as_json: bool) -> None:
-    """Show all about one run (`@-1`, an id or its beginning), or about one file."""
+def command(context: click.Context, name: str, files: bool, as_json: bool) -> None:
+    """Show all about one run (`@-1`, an id or its beginning), one file, or one directory."""
     with question(context) as asked:
-        found = resolve(asked.view, name, asked.place)
-        if isinstance(found, FileVersion):
+        found = resolve_all(asked.view, name, asked.place)
+        if isinstance(found, Directory):
+            dataset.show(asked, found, files=files, as_json=as_json)
+        elif isinstance(found, FileVersion):
             _show_asset(asked, found, as_json=as_json)
         else:
             run = asked.view.run(found.run) if isinstance(found, Step) else found
-            _show_run(asked, run, as_json=as_json)
+            _show_run(asked, run, files=files, as_json=as_json)
 
 
 # --- a run ---------------------------------------------------------------------------------------
 
 
-def _show_run(asked: Question, run: Run, *, as_json: bool) -> None:
+def _show_run(asked: Question, run: Run, *, files: bool, as_json: bool) -> None:
     view = asked.view
     used, made = (
         _by_kind(asked, inputs(view, run), made=False),
         _by_kind(asked, outputs(view, run), made=True),
     )
+    read = folded.Folded(asked, used, made=False, files=files and not as_json)
+    written = folded.Folded(asked, made, made=True, files=files and not as_json)
     around = surroundings(view, run)
     if as_json:
         data = {
@@ -53,6 +58,10 @@ def _show_run(asked: Question, run: Run, *, as_json: bool) -> None:
             "metrics": [metrics.row(one) for one in metrics.of_run(asked, run)],
             "files_read": [_used_row(asked, item, made=False) for item in used],
             "files_written": [_used_row(asked, item, made=True) for item in made],
+            "datasets_read": read.rows(),
+            "datasets_written": written.rows(),
+            "models_read": read.model_rows(),
+            "models_written": written.model_rows(),
             "surroundings": _surroundings_row(around),
             "steps": [document.step_row(view, view.step(step)) for step in view.steps_of(run.number)],
         }
@@ -67,8 +76,8 @@ def _show_run(asked: Question, run: Run, *, as_json: bool) -> None:
     if measured:
         _title("metrics")
         metrics.table(measured, _MOST_ROWS)
-    _files(asked, "read", used, made=False)
-    _files(asked, "wrote", made, made=True)
+    _files(asked, "read", used, read, made=False)
+    _files(asked, "wrote", made, written, made=True)
     _print_steps(asked, run)
     _print_surroundings(around)
     course(resources(view, run))
@@ -105,10 +114,11 @@ def _print_head(asked: Question, run: Run) -> None:
         text.say(f"GPU {gpu.gpu:<6} {gpu_line(gpu)}")
 
 
-def _files(asked: Question, title: str, used: list[Used], *, made: bool) -> None:
+def _files(asked: Question, title: str, used: list[Used], folds: folded.Folded, *, made: bool) -> None:
     text.say()
     text.say(f"{title} {len(used)} {'file' if len(used) == 1 else 'files'}")
-    for item in used:
+    folds.print()
+    for item in folds.rest:
         version = item.version
         times = f", {item.count} times" if item.count > 1 else ""
         content = f"{text.size(version.size_bytes)}  {text.digest(version)}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import click
 
+from mlamd.cli import folded as folds
 from mlamd.cli import text
 from mlamd.cli.document import Nodes
 from mlamd.lineage.folding import Dataset
@@ -161,10 +162,7 @@ _WORDS = {
 
 
 def _dataset(dataset: Dataset) -> str:
-    name = text.shown(dataset.directory) or "."
-    digest = dataset.digest[:12] if dataset.digest else "no digest"
-    size = text.size(dataset.size_bytes)
-    return f"{name}/  ({len(dataset.members)} files, {size}, {digest}; --files lists them)"
+    return f"{folds.name(dataset)}  ({folds.size(dataset)}; --files lists them)"
 
 
 def print_tree(view: View, graph: Graph, folded: list[Dataset], *, down: bool) -> None:

@@ -2,8 +2,9 @@
 
 import click
 
-from mlamd.cli import document, text
-from mlamd.cli.answer import json_option, question
+from mlamd.cli import document, folded, text
+from mlamd.cli.answer import Question, json_option, question
+from mlamd.lineage.folding import fold
 from mlamd.lineage.names import resolve_version
 from mlamd.lineage.why import Cause, Why, why
 from mlamd.model.evidence import Grade, Origin
@@ -24,15 +25,22 @@ def command(context: click.Context, path: str, as_json: bool) -> None:
     with question(context) as asked:
         answer = why(asked.view, resolve_version(asked.view, path, asked.place))
         if as_json:
-            text.say(document.dump("why", document.why_data(asked.view, answer), answer.gaps, asked.warnings))
+            text.say(
+                document.dump(
+                    "why",
+                    document.why_data(asked.view, answer, folded.rule(asked)),
+                    answer.gaps,
+                    asked.warnings,
+                )
+            )
         else:
-            _print(answer)
+            _print(asked, answer)
 
 
 _NOBODY = "Who wrote it is not known: it was gone before it could be seen, or is another user's process."
 
 
-def _print(answer: Why) -> None:
+def _print(asked: Question, answer: Why) -> None:
     version = answer.version
     gone = f", removed {text.when(version.gone_ns)}" if version.gone_ns else ""
     text.say(
@@ -53,7 +61,7 @@ def _print(answer: Why) -> None:
     elif len(answer.causes) > 1:
         text.say(f"One of these {len(answer.causes)} wrote it, and it cannot be told which:")
     for cause in answer.causes:
-        _print_cause(cause)
+        _print_cause(asked, cause)
     if len(answer.causes) == 1 and answer.causes[0].grade is Grade.AMBIGUOUS:
         text.say("  or        somebody who was gone before anybody could look")
     if answer.derived_from is not None:
@@ -62,7 +70,7 @@ def _print(answer: Why) -> None:
     text.gaps(answer.gaps)
 
 
-def _print_cause(cause: Cause) -> None:
+def _print_cause(asked: Question, cause: Cause) -> None:
     run, step = cause.run, cause.step
     text.say(f"written by  {text.command_line(step.command)}  {text.evidence(cause.grade)}")
     if step.command != run.command:
@@ -71,11 +79,26 @@ def _print_cause(cause: Cause) -> None:
         f"  run       {text.short(run.id)}, {text.when(run.started_ns)}, took "
         f"{text.duration(run.started_ns, run.ended_ns)}, {text.status(run)}"
     )
-    for index, (version, grade) in enumerate(cause.inputs):
-        if index == _MOST and len(cause.inputs) > _MOST + 1:
-            text.say(f"            and {len(cause.inputs) - _MOST} more (`mlamd show {text.short(run.id)}`)")
+    lines = _inputs(asked, cause)
+    for index, line in enumerate(lines):
+        if index == _MOST and len(lines) > _MOST + 1:
+            text.say(f"            and {len(lines) - _MOST} more (`mlamd show {text.short(run.id)}`)")
             break
-        head = "  from      " if index == 0 else "            "
-        text.say(f"{head}{text.shown(version.path)}  {text.digest(version)}  {text.evidence(grade)}")
+        text.say(("  from      " if index == 0 else "            ") + line)
     if not cause.inputs:
         text.say("  from      nothing in the workspace")
+
+
+def _inputs(asked: Question, cause: Cause) -> list[str]:
+    grades = {version.number: grade for version, grade in cause.inputs}
+    versions = [version for version, _ in cause.inputs]
+    sets = fold(versions, folded.rule(asked))
+    lines = []
+    for dataset in sets:
+        grade = folded.grade_of(grades[number] for number in dataset.members)
+        lines.append(f"{folded.name(dataset)}  ({folded.size(dataset)})  {text.evidence(grade)}")
+    lines += [
+        f"{text.shown(version.path)}  {text.digest(version)}  {text.evidence(grades[version.number])}"
+        for version in folded.rest(versions, sets)
+    ]
+    return lines

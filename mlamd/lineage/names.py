@@ -91,6 +91,8 @@ def _unknown(text: str, place: Place) -> str:
     path = os.path.join(place.cwd, os.fsencode(text))
     if os.path.isfile(path):
         return f"{text} is a file, but nothing that was recorded read or wrote it yet"
+    if os.path.isdir(path):
+        return f"{text} is a directory: name a file in it, or see `mlamd show {text}`"
     return f"nothing recorded is called {text!r}: see `mlamd runs` and `mlamd log`"
 
 

@@ -26,6 +26,7 @@ from mlamd.model.derived import (
 from mlamd.model.evidence import Grade, Origin, Via
 
 _NO_TIMES: dict[int, int] = {}
+_GRADES = {int(grade): grade for grade in Grade}
 
 
 class View:
@@ -214,6 +215,17 @@ class View:
         version, last, _ = path_row(self.tables, name)
         return version, last
 
+    def below(self, directory: bytes) -> Iterator[tuple[bytes, int, int]]:
+        """Yield each path below a directory (b"" for the workspace) with what ``current`` says of it."""
+        prefix = directory.rstrip(b"/") + b"/" if directory else b""
+        for place, name in self.tables.scan("names"):
+            if not isinstance(name, bytes) or not name.startswith(prefix):
+                continue
+            if directory or not name.startswith(b"/"):
+                version, last, _ = path_row(self.tables, number(place))
+                if last:
+                    yield name, version, last
+
     def history(self, version: int) -> Iterator[FileVersion]:
         """Yield a version and those that stood at the same place before it, newest first."""
         seen: set[int] = set()
@@ -273,6 +285,14 @@ class View:
         for place, (at_ns, grade) in self.tables.prefixed("reads", key(step)):
             version = number(place, 1)
             yield Reading(step, version, at_ns, Grade(grade), 1 + again.get(version, 0))
+
+    def reads_between(self, step: int, first: int, last: int) -> Iterator[tuple[int, int, Grade]]:
+        """Yield the versions from ``first`` to ``last`` that a step read, when first, and the evidence."""
+        end = key(step, last)
+        for place, (at_ns, grade) in self.tables.scan("reads", key(step, first)):
+            if place > end:
+                return
+            yield number(place, 1), at_ns, _GRADES[grade]
 
     def reading(self, step: int, version: int) -> Reading:
         """Return one read edge; raises ``KeyError``."""

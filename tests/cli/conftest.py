@@ -22,6 +22,9 @@ def _tell() -> Story:
     story.flow(shell, prepare, Via.START, 3)
     story.read(prepare, raw, 3)
     clean = story.write(prepare, "clean.csv", 4)
+    for place in range(3):
+        results = story.write(prepare, f"out/{place}", 4)
+    saved = [story.write(prepare, f"hf/{name}", 4) for name in ("config.json", "model.safetensors")]
     odd = story.write([shell, prepare], ODD, 4)
     sort = story.step(first, "sort", 4, inside=("/docker/0123", "0123", 7))
     story.flow(prepare, sort, Via.PIPE)
@@ -32,13 +35,22 @@ def _tell() -> Story:
         step = story.step(run, f"python train.py {number}", begin)
         story.read(step, clean, begin + 1)
         story.read(step, odd, begin + 1, Grade.OBSERVED)
-        for place in range(3):
-            story.read(step, story.existing(f"data/{number}/{place}", begin, f"data {place}"), begin + 1)
+        pictures = [
+            story.existing(f"data/{number}/{place}.png", begin, f"data {place}") for place in range(3)
+        ]
+        for picture in pictures:
+            story.read(step, picture, begin + 1)
         story.again(step, clean, 3, begin + 2)
         story.write(step, "model", begin + 3, f"model {number}")
         log = story.write(step, "train.log", begin + 4, derived=number > 0)
         story.end(run, [step], begin + 5, number)
     story.mean(raw, "dataset", {"rows": 2, "columns": [{"name": "x", "type": "int"}]}, "csv")
+    story.mean(pictures[0], "dataset", {"width": 28, "height": 28, "mode": "L"}, "png", made="figure")
+    architecture = {"framework": "transformers", "class": "BertModel", "architecture": "bert"}
+    story.mean(saved[0], "model", architecture, "huggingface-config")
+    weights = {"framework": "pytorch", "tensors": 2, "parameters": 1234, "dtypes": {"float32": 2}}
+    story.mean(saved[1], "model", weights, "safetensors")
+    story.mean(results, "dataset", {"rows": 1}, "csv", made="metrics")
     points = {"loss": {"steps": [0, 1], "values": [1.0, 0.5]}}
     story.mean(log, "metrics", {"series": points, "scalars": {"accuracy": 0.75}}, "csv")
     story.surround(

@@ -14,6 +14,7 @@ QUESTIONS = {
     "runs": [["runs"], ["runs", "-a"]],
     "run": [["show", "@-1"], ["show", "aaaa000000000001"]],
     "asset": [["show", "raw.csv"], ["show", "model"], ["show", "train.log"]],
+    "directory": [["show", "data"], ["show", "out"], ["show", "."]],
     "params": [["params", "@-1"]],
     "metrics": [["metrics", "@-1"]],
     "log": [["log"], ["log", "-a"], ["log", "-a", "model"]],
@@ -43,7 +44,7 @@ def _sections() -> dict[str, str]:
     return {kind: shared + text for kind, text in kinds.items()}
 
 
-_FREE = frozenset({"facts", "variables", "packages", "code", "host"})
+_FREE = frozenset({"facts", "variables", "packages", "code", "host", "endings", "kinds", "formats", "dtypes"})
 """What is below these has pages of its own, or names that users gave."""
 
 
@@ -146,3 +147,23 @@ def test_path_that_is_not_utf8(told):
     assert "path_b64" not in told.ask("why", "model")["data"]
     (moved,) = [row for row in told.ask("log")["data"] if row.get("source_b64")]
     assert moved["action"] == "moved"
+
+
+def test_files_that_fold_are_listed_all_the_same(told):
+    data = told.ask("show", "@-1")["data"]
+    (found,) = data["datasets_read"]
+    listed = [row["version"] for row in data["files_read"]]
+    assert set(found["files"]) <= set(listed)
+    assert len(listed) == 5
+    expected = {
+        "path": "data/1",
+        "file_count": 3,
+        "size_bytes": 18,
+        "kind": "dataset",
+        "evidence": "inferred",
+    }
+    assert found.items() >= {**expected, "ambiguous": False}.items()
+    assert found["endings"] == {"png": 3}
+    (cause,) = told.ask("why", "model")["data"]["causes"]
+    assert cause["datasets"][0]["digest"] == found["digest"]
+    assert [row["path"] for row in told.ask("uses", "raw.csv")["data"]["datasets"]] == ["out"]

@@ -1,9 +1,8 @@
-"""why, uses, diff, history, inputs, and the gaps and data sets of an answer."""
+"""why, uses, diff, history, inputs, and the gaps of an answer."""
 
 import pytest
 
 from mlamd.lineage.diff import diff_runs
-from mlamd.lineage.folding import datasets, merkle
 from mlamd.lineage.gaps import of_graph, of_runs, of_versions
 from mlamd.lineage.graph import walk
 from mlamd.lineage.history import of_path, of_workspace
@@ -190,48 +189,3 @@ def test_gaps_of_versions(with_gaps, view):
     _, _, data = with_gaps
     assert [gap.number for gap in of_versions(view(), [view().version(data)])] == [1, 2, 6, 7]
     assert of_versions(view(), []) == []
-
-
-# --- large data sets ---------------------------------------------------------------------------
-
-
-def _dataset(story, view, directory, contents, above=3):
-    step = story.step(story.run("x"))
-    for number, content in enumerate(contents):
-        story.read(step, story.existing(f"{directory}/{number}", 1, content), 2)
-    story.read(step, story.existing("alone"), 2)
-    model = story.write(step, "model", 3)
-    graph = walk(view(), view().version(model))
-    return graph, datasets(graph, above)
-
-
-def test_many_files_of_one_directory_fold(story, view):
-    graph, (found,) = _dataset(story, view, "data", ["a", "b", "c", "d"])
-    assert found.directory == b"data"
-    assert len(found.members) == 4
-    assert found.size_bytes == 4
-    assert datasets(graph, 4) == []
-
-
-def test_digest_of_a_dataset_depends_on_names_and_contents_only(story, view):
-    versions = [story.existing(f"{place}/{name}", 1, name) for place in ("one", "t/wo") for name in "abc"]
-    other = [story.existing(f"three/{name}", 1, name.upper()) for name in "abc"]
-    unknown = story.existing("one/d", 1, "")
-    known = [view().version(number) for number in versions]
-    digest = merkle(b"one", known[:3])
-    assert digest == merkle(b"t/wo", known[3:]) == merkle(b"one", known[2::-1])
-    assert len(digest) == 64
-    assert digest != merkle(b"three", [view().version(number) for number in other])
-    assert merkle(b"one", [*known[:3], view().version(unknown)]) == ""
-
-
-def test_files_with_different_readers_do_not_fold(story, view):
-    first, second = story.step(story.run("x")), story.step(story.run("y"))
-    for number in range(6):
-        story.read((first, second)[number % 2], story.existing(f"data/{number}"), 2)
-    middle = story.write(first, "middle", 3)
-    story.read(second, middle, 4)
-    model = story.write(second, "model", 5)
-    graph = walk(view(), view().version(model))
-    assert len(datasets(graph, 2)) == 2
-    assert datasets(graph, 3) == []
