@@ -46,6 +46,10 @@ class FileHost(Protocol):
         """Return the stat of a regular file (links are not followed), or None for anything else."""
         ...
 
+    def special(self, path: bytes) -> bool:
+        """Say whether something stands at a path that is no regular file: a FIFO, a device, a link."""
+        ...
+
     def digest(self, path: bytes, stat: FileStat, prefix_bytes: int = 0) -> Digests:
         """Return the BLAKE3 digest of exactly the content that ``stat`` names, or why there is none."""
         ...
@@ -133,6 +137,13 @@ class LocalFiles:
         except (OSError, ValueError):
             return None
         return file_stat(result) if modes.S_ISREG(result.st_mode) else None
+
+    def special(self, path: bytes) -> bool:
+        """See ``FileHost``."""
+        try:
+            return not modes.S_ISREG(os.lstat(self.reach(path)).st_mode)
+        except (OSError, ValueError):
+            return False
 
     def digest(self, path: bytes, stat: FileStat, prefix_bytes: int = 0) -> Digests:
         """See ``FileHost``. Reads in chunks of 1 MiB and never follows a link or waits for a FIFO."""

@@ -5,8 +5,9 @@ order it was done. Of a file that was opened, read or written, and closed, only 
 a process opened a file both for reading and for writing, it is taken to have read what was there before,
 unless it made the file.
 
-A file is looked at later than it was used, unless the sensor says how it stood. If it was changed again by
-then, its content from before is not known: that is told as a loss.
+A file is looked at later than it was used, unless the sensor says how it stood. If it was changed by then,
+its content from before is not known: of one that was written that is told as a loss, and who only read it
+has read the version that is known, or one without a content.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ _CLOCK_NS = 20_000_000
 """Two changes that are no further apart count as one."""
 _MOST_TOLD = 10_000
 _LATE = "it was changed again before it could be looked at: its content from before is not known"
+_CHANGING = CREATE | CLOSE_WRITE | MODIFY | ATTRIB
 _LOOKED_AT = CREATE | OPEN | CLOSE_WRITE | MODIFY | ATTRIB | ACCESS
 
 
@@ -102,6 +104,10 @@ class DeedTranslator:
         stat = deed.stat
         if stat is None and mask & _LOOKED_AT:
             stat = self._files.stat(deed.path)
+            if stat is None and self._files.special(deed.path):
+                return
+            if stat is not None and not mask & _CHANGING and min(stat.mtime_ns, stat.ctime_ns) > deed.at_ns:
+                stat = None  # somebody has changed it since: how it stood when it was opened is not known
         if mask & CLOSE_WRITE and stat is not None and deed.stat is None:
             yield from self._late(deed, stat)
         if mask & CREATE and not mask & _OPENED:

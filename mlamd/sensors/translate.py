@@ -8,6 +8,7 @@ from mlamd.sensors.own import OwnReads
 from mlamd.sensors.signals import Act, Signal
 
 _PAIR_NS = 100_000_000
+_LOOKED_AT = frozenset({Act.OPEN, Act.CLOSE_WRITE, Act.CREATE, Act.FOUND})
 
 
 class Translator:
@@ -68,24 +69,24 @@ class Translator:
 
     def _file(self, signal: Signal) -> Iterator[seen.Observation]:
         act, path, at_ns = signal.act, signal.path, signal.at_ns
+        stat = self._files.stat(path) if act in _LOOKED_AT else None
+        if stat is None and act in _LOOKED_AT and self._files.special(path):
+            return
         if act is Act.OPEN:
             if not self._own.took_open(path, at_ns):
-                yield seen.FileOpened(at_ns, path, self._files.stat(path), since_ns=signal.from_ns)
+                yield seen.FileOpened(at_ns, path, stat, since_ns=signal.from_ns)
         elif act is Act.CLOSE_READ:
             if not self._own.took_close(path, at_ns):
                 yield seen.FileClosed(at_ns, path, wrote=False)
         elif act is Act.CLOSE_WRITE:
-            yield seen.FileClosed(at_ns, path, wrote=True, stat=self._files.stat(path), read=signal.read)
+            yield seen.FileClosed(at_ns, path, wrote=True, stat=stat, read=signal.read)
         elif act is Act.MODIFY:
             yield seen.FileModified(at_ns, path)
         elif act is Act.CREATE:
-            stat = self._files.stat(path)
             if stat is not None and stat.links > 1:
                 yield seen.FileLinked(at_ns, path, stat)
-        elif act is Act.FOUND:
-            stat = self._files.stat(path)
-            if stat is not None:
-                yield seen.FileFound(at_ns, path, stat, signal.from_ns, live=True)
+        elif act is Act.FOUND and stat is not None:
+            yield seen.FileFound(at_ns, path, stat, signal.from_ns, live=True)
 
     def _bytecode(self, signal: Signal) -> Iterator[seen.Observation]:
         if self._own.took_open(signal.path, signal.at_ns):

@@ -143,7 +143,7 @@ class Scene:
 @contextmanager
 def recording(root: Path, *options: str) -> Iterator[Project]:
     """Record a new workspace exactly, as long as the block lasts."""
-    root.mkdir()
+    root.mkdir(exist_ok=True)
     project = Project(root)
     try:
         project.mlamd("init")

@@ -219,3 +219,34 @@ def test_killed_while_a_burst_is_let_pass(started):
     unseen = [number for number in range(6000) if f"d/f{number}" not in told]
     assert unseen
     assert min((started.root / f"d/f{number}").stat().st_mtime_ns for number in unseen) > gap.from_ns
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("capable")
+def test_what_is_written_while_the_recorder_is_stopped_was_not_read_before(tmp_path):
+    """Of a file that nobody knew yet, the content that was read is gone: it must not be the new one."""
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "a").write_text("old")
+    with recording(root) as project:
+        pid = project.pid()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            subprocess.run(["cat", "a"], cwd=root, check=True, stdout=subprocess.DEVNULL)
+            time.sleep(0.1)
+            (root / "a").write_text("new content")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        project.sync()
+        book = book_of(project)
+        (read,) = {event.version for event in book.of(events.Read)}
+        sealed = {event.version: event for event in book.of(events.Sealed)}
+        (wrote,) = (version for version, event in sealed.items() if event.writers)
+        assert read != wrote
+        assert sealed[read].digest is None
+
+
+def test_fifo_is_no_file_of_the_record(started):
+    os.mkfifo(started.root / "pipe")
+    subprocess.run(["sh", "-c", "cat pipe >/dev/null & echo hi > pipe; wait"], cwd=started.root, check=True)
+    assert started.ask("log", "--all")["data"] == []

@@ -17,9 +17,13 @@ class FakeFiles:
     def __init__(self) -> None:
         self.stats: dict[bytes, FileStat] = {}
         self.marks: dict[bytes, SourceMark] = {}
+        self.specials: set[bytes] = set()
 
     def stat(self, path: bytes) -> FileStat | None:
         return self.stats.get(path)
+
+    def special(self, path: bytes) -> bool:
+        return path in self.specials
 
     def digest(self, path: bytes, stat: FileStat, prefix_bytes: int = 0) -> Digests:
         raise NotImplementedError(path, stat, prefix_bytes)

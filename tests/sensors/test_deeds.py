@@ -192,3 +192,18 @@ def test_file_that_was_changed_again_before_the_look_is_told_once(files):
 def test_date_in_the_future_is_no_later_change(files, field):
     files.stats[b"/w/a"] = STAT._replace(**{field: 1 << 60})
     assert not [item for item in translate(files, MODIFY | CLOSE_WRITE) if isinstance(item, seen.Lost)]
+
+
+def test_what_is_no_regular_file_is_nothing(files):
+    files.specials.add(b"/w/fifo")
+    assert translate(files, OPEN | MODIFY | CLOSE_WRITE, b"/w/fifo") == []
+
+
+def test_who_only_read_did_not_read_what_was_written_since(files):
+    """The look comes after the read: of a file that was changed by then it says nothing."""
+    files.stats[b"/w/a"] = STAT._replace(mtime_ns=10, ctime_ns=11)
+    opened, _ = translate(files, OPEN | CLOSE_NOWRITE)
+    assert opened.stat is None
+    files.stats[b"/w/a"] = STAT._replace(mtime_ns=5, ctime_ns=11)
+    opened, _ = translate(files, OPEN | CLOSE_NOWRITE)
+    assert opened.stat is not None, "its attributes were changed, not its content"
