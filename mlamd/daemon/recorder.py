@@ -11,6 +11,7 @@ import uuid
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 
 import trio
@@ -445,11 +446,19 @@ class Recorder:
         if isinstance(item, Signal | Deed):
             self._lose(self._happened(item))
             return
+        if isinstance(item, seen.ProcessHeld):
+            item = self._regular(item)
         self.attributor.observe(item)
         if isinstance(item, seen.ProcessesPolled):
             self._after_poll()
         elif isinstance(item, seen.Lost) and item.reason in _RESCANNED:
             self._lose(item.from_ns)
+
+    def _regular(self, held: seen.ProcessHeld) -> seen.ProcessHeld:
+        """Leave out what only has the name of a file: whoever looked did not ask what it was."""
+        inside = self.attributor.places.relative
+        files = [file for file in held.files if not (inside(file.path) and self._files.special(file.path))]
+        return held if len(files) == len(held.files) else replace(held, files=tuple(files))
 
     def _lose(self, since_ns: int) -> None:
         """Take note that all files must be looked at again, if something was lost (0: nothing was)."""
