@@ -13,6 +13,9 @@ from mlamd.lineage.names import resolve_run
 from mlamd.model.derived import Run
 
 _WIDTH = 24
+_NONE_YET = "no metrics are known yet: the run goes on, and a file counts when its writer has closed it"
+    "no metrics are known yet: the run goes on, and a file counts when whoever writes it has closed it"
+)
 _NONE = "no metrics are known of this run: it wrote no file that looks like metrics or a log of them"
 _POINT = ("name", "step", "value", "path")
 
@@ -35,7 +38,7 @@ def command(context: click.Context, run: str, as_json: bool, as_csv: bool) -> No
             if known:
                 table(known)
             else:
-                text.say(_NONE)
+                text.say(_NONE if found.ended_ns is not None else _NONE_YET)
             text.gaps(of_runs(asked.view, [found]))
 
 

@@ -10,6 +10,7 @@ from mlamd.lineage.gaps import of_runs
 from mlamd.lineage.names import resolve_run
 from mlamd.lineage.parameters import Parameter, parameters
 from mlamd.model.derived import Run
+from mlamd.recognise.parameters import COMMAND_LINE, CONFIG, DEFAULT, MODEL
 
 _FIELDS = ("name", "value", "source", "where")
 
@@ -39,6 +40,13 @@ def command(context: click.Context, run: str, as_json: bool, as_csv: bool) -> No
 def of_run(asked: Question, run: Run) -> list[Parameter]:
     """Return the parameters of a run."""
     return parameters(asked.view, run)
+
+
+def importance(parameter: Parameter) -> tuple[int, bool]:
+    """Return where a parameter stands if there is room for some only: what somebody chose goes first."""
+    sources = (COMMAND_LINE, CONFIG, DEFAULT, MODEL)
+    place = sources.index(parameter.source) if parameter.source in sources else len(sources)
+    return place, not parameter.overridden
 
 
 def row(parameter: Parameter) -> dict[str, Any]:

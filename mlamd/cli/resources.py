@@ -60,7 +60,8 @@ def brief(answer: Resources) -> str:
     """Return the most important of it in a few words, "" where nothing is known."""
     if answer.cpu_us is None:
         return ""
-    peak = answer.peaks.rss_bytes or answer.peaks.process_rss_bytes
+    # Samples may have missed what the accounting knows of one process.
+    peak = max(answer.peaks.rss_bytes or 0, answer.peaks.process_rss_bytes or 0)
     memory = f", peak memory {text.size(peak)}" if peak else ""
     return f"CPU {_least(answer)}{_time(answer.cpu_us)}{memory}"
 

@@ -1,5 +1,6 @@
 """``mlamd show``."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,7 +72,7 @@ def _show_run(asked: Question, run: Run, *, files: bool, as_json: bool) -> None:
     known = params.of_run(asked, run)
     if known:
         _title("parameters")
-        params.table(known, _MOST_ROWS)
+        params.table(sorted(known, key=params.importance), _MOST_ROWS)
     measured = metrics.of_run(asked, run)
     if measured:
         _title("metrics")
@@ -116,16 +117,22 @@ def _print_head(asked: Question, run: Run) -> None:
 
 def _files(asked: Question, title: str, used: list[Used], folds: folded.Folded, *, made: bool) -> None:
     text.say()
-    text.say(f"{title} {len(used)} {'file' if len(used) == 1 else 'files'}")
+    newest = {item.version.path: item for item in folds.rest}
+    count = len({item.version.path for item in used})
+    again = f" in {len(used)} versions" if len(used) > count else ""
+    text.say(f"{title} {count} {'file' if count == 1 else 'files'}{again}")
     folds.print()
-    for item in folds.rest:
+    versions = Counter(item.version.path for item in folds.rest)
+    for item in newest.values():
         version = item.version
         times = f", {item.count} times" if item.count > 1 else ""
         content = f"{text.size(version.size_bytes)}  {text.digest(version)}"
         kind = kind_of(asked.view, version.number, made=made)
         what = f"  {kind}" if kind not in {"", "generic"} else ""
+        last = f", the last of {versions[version.path]}" if versions[version.path] > 1 else ""
         text.say(
-            f"  {text.shown(version.path)}  {version.id}  {content}  {text.evidence(item.grade)}{times}{what}"
+            f"  {text.shown(version.path)}  {version.id}{last}  {content}  "
+            f"{text.evidence(item.grade)}{times}{what}"
         )
 
 

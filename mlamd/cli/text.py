@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import click
@@ -172,7 +173,16 @@ def gaps(found: Sequence[KnownGap], most: int = 5) -> None:
         return
     say()
     say(click.style("Something may be missing from this answer:", fg="yellow"))
-    for gap in list(reversed(found))[:most]:
-        say(f"  {gap_line(gap)}")
-    if len(found) > most:
-        say(f"  and {len(found) - most} more (--json lists all)")
+    alike: dict[tuple[bytes, str], list[KnownGap]] = {}
+    for gap in reversed(found):
+        alike.setdefault((gap.scope, gap.detail or gap.reason), []).append(gap)
+    for same in list(alike.values())[:most]:
+        say(f"  {gap_line(joined(same))}")
+    if len(alike) > most:
+        say(f"  and {len(alike) - most} more (--json lists all)")
+
+
+def joined(same: Sequence[KnownGap]) -> KnownGap:
+    """Return gaps of one scope and reason as one, from the first to the last."""
+    first, last = min(gap.from_ns for gap in same), max(gap.to_ns for gap in same)
+    return replace(same[0], from_ns=first, to_ns=last, count=sum(gap.count for gap in same))

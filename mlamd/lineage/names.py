@@ -90,7 +90,7 @@ def _shown(path: bytes) -> str:
 def _unknown(text: str, place: Place) -> str:
     path = os.path.join(place.cwd, os.fsencode(text))
     if os.path.isfile(path):
-        return f"{text} is a file, but nothing that was recorded read or wrote it yet"
+        return f"nothing is recorded of {text} yet: a file counts when it is read, or closed after writing"
     if os.path.isdir(path):
         return f"{text} is a directory: name a file in it, or see `mlamd show {text}`"
     return f"nothing recorded is called {text!r}: see `mlamd runs` and `mlamd log`"
