@@ -14,8 +14,6 @@ from mlamd.model.derived import Run
 
 _WIDTH = 24
 _NONE_YET = "no metrics are known yet: the run goes on, and a file counts when its writer has closed it"
-    "no metrics are known yet: the run goes on, and a file counts when whoever writes it has closed it"
-)
 _NONE = "no metrics are known of this run: it wrote no file that looks like metrics or a log of them"
 _POINT = ("name", "step", "value", "path")
 
