@@ -276,6 +276,7 @@ def why_data(view: View, answer: Why, rule: Rule) -> dict[str, Any]:
     return {
         **version_row(answer.version),
         "derived_from": version_row(answer.derived_from) if answer.derived_from else None,
+        "same_as": version_row(answer.same_as) if answer.same_as else None,
         "causes": [
             {
                 "run": counted_run_row(view, cause.run),

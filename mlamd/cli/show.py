@@ -6,17 +6,16 @@ from typing import Any
 
 import click
 
-from mlamd.cli import dataset, document, folded, metrics, params, text
+from mlamd.cli import asset, dataset, document, folded, metrics, params, text
 from mlamd.cli.answer import Question, json_option, question, say_of_run
 from mlamd.cli.resources import brief, course, gpu_line
 from mlamd.lineage.directories import Directory, resolve_all
 from mlamd.lineage.gaps import of_runs
-from mlamd.lineage.history import Entry, of_version
 from mlamd.lineage.inputs import Used, inputs, outputs
 from mlamd.lineage.meanings import kind_of, place_of
 from mlamd.lineage.resources import resources
 from mlamd.lineage.surroundings import Surroundings, surroundings
-from mlamd.model.derived import FileVersion, Meaning, Run, Step
+from mlamd.model.derived import FileVersion, Run, Step
 
 _MOST_ROWS = 12
 _MOST_WORDS = 8
@@ -35,7 +34,7 @@ def command(context: click.Context, name: str, files: bool, as_json: bool) -> No
         if isinstance(found, Directory):
             dataset.show(asked, found, files=files, as_json=as_json)
         elif isinstance(found, FileVersion):
-            _show_asset(asked, found, as_json=as_json)
+            asset.show(asked, found, as_json=as_json)
         else:
             run = asked.view.run(found.run) if isinstance(found, Step) else found
             _show_run(asked, run, files=files, as_json=as_json)
@@ -194,96 +193,3 @@ def _surroundings_row(around: Surroundings) -> dict[str, Any]:
         "code": dict(around.code) or None,
         "host": dict(around.host) or None,
     }
-
-
-# --- a file --------------------------------------------------------------------------------------
-
-
-def _show_asset(asked: Question, version: FileVersion, *, as_json: bool) -> None:
-    view = asked.view
-    meaning = view.meaning(version.number)
-    entries = sorted(of_version(view, version, reads=True), key=lambda entry: entry.at_ns)
-    earlier = list(view.history(version.number))[1:]
-    runs = {entry.run.number: entry.run for entry in entries if entry.run is not None}
-    gaps = of_runs(view, list(runs.values()))
-    if as_json:
-        data = document.version_row(version) | {
-            "meaning": None if meaning is None else _meaning_row(meaning),
-            "happened": [document.entry_row(entry) for entry in entries],
-            "earlier": [document.version_row(one) for one in earlier],
-        }
-        text.say(document.dump("asset", data, gaps, asked.warnings))
-        return
-    text.say(f"file       {text.shown(version.path)}")
-    text.say(f"version    {version.id}, {text.size(version.size_bytes)}, {text.digest(version)}")
-    text.say(f"sealed     {text.when(version.sealed_ns)}")
-    if version.gone_ns is not None:
-        text.say(f"gone       {text.when(version.gone_ns)}")
-    _print_meaning(meaning)
-    _title("what happened to it")
-    for entry in entries[:_MOST_ENTRIES]:
-        text.say(f"  {_entry_line(entry)}")
-    if len(entries) > _MOST_ENTRIES:
-        text.say(f"  and {len(entries) - _MOST_ENTRIES} more: see `mlamd log`")
-    if earlier:
-        text.say()
-        text.say(f"{len(earlier)} earlier {'version' if len(earlier) == 1 else 'versions'}")
-        for one in earlier[:_MOST_ROWS]:
-            text.say(
-                f"  {one.id}  {text.when(one.sealed_ns)}  {text.size(one.size_bytes)}  {text.digest(one)}"
-            )
-    text.gaps(gaps)
-
-
-def _entry_line(entry: Entry) -> str:
-    who = "nobody known"
-    if entry.step is not None and entry.run is not None:
-        who = f"{text.short(entry.step.id)}  {text.command_line(entry.step.command)}"
-    return f"{text.when(entry.at_ns)}  {entry.action:<8}  {who}  {text.evidence(entry.grade)}"
-
-
-def _meaning_row(meaning: Meaning) -> dict[str, Any]:
-    return {
-        "kind": meaning.kind,
-        "made": meaning.made,
-        "format": meaning.format or None,
-        "facts": dict(meaning.facts),
-        "reason": meaning.reason or None,
-    }
-
-
-def _print_meaning(meaning: Meaning | None) -> None:
-    if meaning is None:
-        text.say("kind       not looked at yet")
-        return
-    also = f" (to who wrote it: {meaning.made})" if meaning.made != meaning.kind else ""
-    text.say(f"kind       {meaning.kind}{', ' + meaning.format if meaning.format else ''}{also}")
-    if meaning.reason:
-        text.say(f"           {text.one_line(meaning.reason)}")
-    for name, fact in meaning.facts.items():
-        if name != "trouble":
-            text.say(f"{name:<10} {text.one_line(_brief(fact))}")
-
-
-def _brief(fact: Any) -> str:
-    """Return a fact in one line; of long ones the beginning."""
-    if isinstance(fact, Mapping):
-        words = [f"{name}={_word(value)}" for name, value in list(fact.items())[:_MOST_WORDS]]
-    elif isinstance(fact, list):
-        words = [_word(value) for value in fact[:_MOST_WORDS]]
-    else:
-        return _word(fact)
-    more = len(fact) - _MOST_WORDS
-    return ", ".join(words) + (f", and {more} more" if more > 0 else "")
-
-
-def _word(fact: Any) -> str:
-    if isinstance(fact, Mapping):
-        named = fact.get("name")
-        if named is not None:
-            rest = " ".join(str(value) for name, value in fact.items() if name != "name")
-            return f"{named} ({rest})" if rest else str(named)
-        return "{" + ", ".join(f"{name}: {value}" for name, value in list(fact.items())[:4]) + "}"
-    if isinstance(fact, list):
-        return "[" + ", ".join(str(value) for value in fact[:_MOST_WORDS]) + "]"
-    return f"{fact:.6g}" if isinstance(fact, float) else str(fact)

@@ -56,6 +56,9 @@ def _print(asked: Question, answer: Why) -> None:
                 _NOBODY,
             )
         )
+    if answer.same_as is not None:
+        same = answer.same_as
+        text.say(f"It has the content of {text.shown(same.path)} ({same.id}), of which that is known.")
     elif len(answer.causes) > 1 and all(cause.grade is Grade.OBSERVED for cause in answer.causes):
         text.say(f"{len(answer.causes)} programs wrote it:")
     elif len(answer.causes) > 1:

@@ -28,6 +28,8 @@ class Why:
     causes: tuple[Cause, ...]
     derived_from: FileVersion | None
     gaps: tuple[KnownGap, ...]
+    same_as: FileVersion | None = None
+    """If nobody is known to have written it: an earlier version with its content, which somebody wrote."""
 
 
 def _inputs(graph: Graph, step: int) -> tuple[tuple[FileVersion, Grade], ...]:
@@ -56,4 +58,15 @@ def why(view: View, version: FileVersion) -> Why:
         step = view.step(writer.step)
         causes.append(Cause(view.run(step.run), step, writer.grade, _inputs(graph, writer.step)))
     origin = view.version(version.previous) if version.derived and version.previous else None
-    return Why(version, tuple(causes), origin, tuple(of_graph(view, graph)))
+    same = None if causes else _written_before(view, version)
+    return Why(version, tuple(causes), origin, tuple(of_graph(view, graph)), same)
+
+
+def _written_before(view: View, version: FileVersion) -> FileVersion | None:
+    if version.digest is None or not version.size_bytes:
+        return None
+    alike = (view.version(number) for number in view.digests(version.digest))
+    known = [
+        one for one in alike if one.digest == version.digest and one.writers and one.number < version.number
+    ]
+    return max(known, key=lambda one: one.number, default=None)
