@@ -173,9 +173,10 @@ def _code_lines(code: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _python_lines(packages: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not packages:
         return []
-    count = len(packages.get("packages") or ())
+    count, of_conda = len(packages.get("packages") or ()), len(packages.get("conda") or ())
+    also = f", {of_conda} of conda" if of_conda else ""
     version, manager = packages.get("version") or "", packages.get("manager")
-    return [("python", f"{version} ({manager} {packages.get('prefix')}, {count} packages)")]
+    return [("python", f"{version} ({manager} {packages.get('prefix')}, {count} packages{also})")]
 
 
 def _host_lines(host: Mapping[str, Any]) -> list[tuple[str, str]]:
