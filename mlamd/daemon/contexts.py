@@ -14,26 +14,34 @@ from typing import Any
 import trio
 
 from mlamd.daemon.documents import Documents
-from mlamd.host import interpreters, machine, repositories
+from mlamd.host import containers, interpreters, machine, repositories
 from mlamd.host.clock import Clock
+from mlamd.host.containers import Inside
 from mlamd.journal import documents
-from mlamd.journal.documents import CODE, HOST, PACKAGES
+from mlamd.journal.documents import CODE, CONTAINER, HOST, PACKAGES
 from mlamd.masking.text import mask_text
 from mlamd.model.events import Event, Surrounded
+from mlamd.model.processes import ProcessKey
 
 _MOST_WAITING = 1_000
+_MOST_CONTAINERS = 1_000
 _REST = 3.0
 """Between two looks at repositories is this many times as long as the first took; steps wait for that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a step runs: its directory, the path by which its program was started, and its executable."""
+    """Where a step runs: its directory, the path by which its program was started, and its executable.
+
+    ``cgroup`` is its control group, "" where nobody looked.
+    """
 
     step: int
     directory: str
     program: str
     executable: str
+    process: ProcessKey | None = None
+    cgroup: str = ""
 
 
 class Contexts:
@@ -45,6 +53,8 @@ class Contexts:
         self._woken = woken
         self._waiting: deque[Place] = deque()
         self._host: bytes | None = None
+        self._mine = Inside()
+        self._containers: dict[tuple[object, ...], bytes] = {}
         self._packages: dict[tuple[object, ...], bytes] = {}
         self._code: dict[str, bytes] = {}
         self._changed = True
@@ -106,8 +116,12 @@ class Contexts:
 
     def _look(self, place: Place) -> list[tuple[str, bytes]]:
         if self._host is None:
-            self._host = documents.pack(machine.machine())
+            self._mine = containers.inside()
+            self._host = documents.pack(machine.machine(self._mine))
         found = [(HOST, self._host)]
+        inside = self._inside(place)
+        if inside:
+            found.append((CONTAINER, inside))
         if interpreters.is_python(place.executable):
             with suppress(OSError):  # it was removed, or may not be read: then it is not known
                 found.append((PACKAGES, self._installed(place)))
@@ -115,6 +129,21 @@ class Contexts:
         if code:
             found.append((CODE, code))
         return found
+
+    def _inside(self, place: Place) -> bytes:
+        """Return the container of a step, b"" where it is in the same as we are, or nobody knows."""
+        seen = containers.look(place.process) if place.process is not None else None
+        if seen is None:
+            found = containers.by_cgroup(place.cgroup)
+            return documents.pack(found.row()) if found.kind else b""
+        known = self._containers.get(seen)
+        if known is None:
+            if len(self._containers) > _MOST_CONTAINERS:
+                self._containers.clear()
+            found = containers.inside(place.process)
+            known = documents.pack(found.row()) if found != self._mine else b""
+            self._containers[seen] = known
+        return known
 
     def _installed(self, place: Place) -> bytes:
         marks = interpreters.marks(place.program, place.executable)

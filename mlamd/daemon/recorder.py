@@ -45,6 +45,7 @@ from mlamd.model import events
 from mlamd.model import observations as seen
 from mlamd.model.derived import EXPERIMENTS
 from mlamd.model.files import FileStat
+from mlamd.model.processes import ProcessKey
 from mlamd.sensors.frames import Numbered
 from mlamd.sensors.gpus import GpuSampler
 from mlamd.sensors.own import OwnReads
@@ -550,7 +551,9 @@ class Recorder:
             named = self.attributor.words_of
             directory, executable = named(event.cwd)[0], named(event.executable)[0]
             program = named(event.program)[0] if event.program else executable
-            self._contexts.want(Place(event.step, directory, program, executable))
+            process = ProcessKey(event.boot, event.pid, event.start)
+            cgroup = named(event.cgroup)[0] if event.cgroup else ""
+            self._contexts.want(Place(event.step, directory, program, executable, process, cgroup))
 
     def _digested(self, version: int, path: bytes, stat: FileStat, digest: bytes) -> None:
         """Have a version of which the content is known looked at."""

@@ -6,9 +6,14 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
+from mlamd.host.containers import Inside
 
-def machine() -> dict[str, object]:
-    """Return name, system, kernel, processor, memory in bytes, and graphics processors of this machine."""
+
+def machine(within: Inside) -> dict[str, object]:
+    """Return name, system, kernel, processor, memory in bytes, and graphics processors of this machine.
+
+    ``within`` is the container that we are in; ``container`` is left out where it is none.
+    """
     found: dict[str, object] = {
         "host": socket.gethostname(),
         "system": _system(),
@@ -25,7 +30,7 @@ def machine() -> dict[str, object]:
     ]
     if gpus:
         found |= {"gpus": gpus, "gpu_driver": _first_line(Path("/proc/driver/nvidia/version"))}
-    return found
+    return found | {"container": within.row()} if within.kind else found
 
 
 def _system() -> str:

@@ -3,7 +3,8 @@
 ``MEANING``   {kind, format, made, facts}: what a content is (``mlamd.recognise.finding``)
 ``PACKAGES``  an interpreter and the distributions that are installed for it
 ``CODE``      the state of a git repository
-``HOST``      the machine
+``HOST``      the machine, and the container that the recorder is in
+``CONTAINER`` the container of a step, if that is another one (empty: none)
 """
 
 import zlib
@@ -12,7 +13,7 @@ from typing import Any
 
 from mlamd.model import codec
 
-MEANING, PACKAGES, CODE, HOST = "meaning", "packages", "code", "host"
+MEANING, PACKAGES, CODE, HOST, CONTAINER = "meaning", "packages", "code", "host", "container"
 
 
 def pack(knowledge: Mapping[str, Any]) -> bytes:
