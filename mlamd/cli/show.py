@@ -149,6 +149,7 @@ def _print_steps(asked: Question, run: Run) -> None:
 
 def _print_surroundings(around: Surroundings) -> None:
     lines = [*_code_lines(around.code), *_python_lines(around.packages), *_host_lines(around.host)]
+    lines += _placed_lines(around)
     if around.variables:
         names = sorted(around.variables)
         lines.append(("variables", ", ".join(f"{name}={around.variables[name]}" for name in names)))
@@ -188,12 +189,40 @@ def _host_lines(host: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("machine", words + (f", {', '.join(gpus)}" if gpus else ""))]
 
 
+def _placed_lines(around: Surroundings) -> list[tuple[str, str]]:
+    """Return a line each for container, scheduler and place among the workers of a job, as far as known."""
+    lines = []
+    if around.container:
+        known = around.container
+        identity = str(known.get("id") or known.get("pod") or "")
+        words = [known["kind"], identity[:12] if len(identity) == 64 else identity, known.get("image", "")]
+        lines.append(("container", " ".join(word for word in words if word)))
+    if around.scheduler:
+        known = around.scheduler
+        named = (("job", "job"), ("task", "task"), ("name", ""), ("queue", "in"), ("nodes", "nodes"))
+        words = [f"{word} {known[name]}".strip() for name, word in named if name in known]
+        lines.append(("scheduler", f"{known['kind']}: {', '.join(words)}" if words else known["kind"]))
+    if around.workers:
+        known = around.workers
+        ranks = known["ranks"]
+        which = ", ".join(str(rank) for rank in ranks[:_MOST_WORDS])
+        more = f" and {len(ranks) - _MOST_WORDS} more" if len(ranks) > _MOST_WORDS else ""
+        size = f" of {known['size']}" if "size" in known else ""
+        rest = f", master {known['master']}" if "master" in known else ""
+        launcher = f"{known['launcher']}: " if "launcher" in known else ""
+        lines.append(("workers", f"{launcher}rank {which}{more}{size}{rest}"))
+    return lines
+
+
 def _surroundings_row(around: Surroundings) -> dict[str, Any]:
     return {
         "variables": dict(around.variables),
         "packages": dict(around.packages) or None,
         "code": dict(around.code) or None,
         "host": dict(around.host) or None,
+        "container": dict(around.container) or None,
+        "scheduler": dict(around.scheduler) or None,
+        "workers": dict(around.workers) or None,
     }
 
 

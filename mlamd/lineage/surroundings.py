@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlamd.journal.documents import CODE, HOST, PACKAGES
+from mlamd.journal.documents import CODE, CONTAINER, HOST, PACKAGES
+from mlamd.lineage import placement
 from mlamd.lineage.view import View
 from mlamd.model.derived import Run
 
@@ -17,16 +18,30 @@ class Surroundings:
     packages: Mapping[str, Any] = field(default_factory=dict)
     code: Mapping[str, Any] = field(default_factory=dict)
     host: Mapping[str, Any] = field(default_factory=dict)
+    container: Mapping[str, Any] = field(default_factory=dict)
+    scheduler: Mapping[str, Any] = field(default_factory=dict)
+    workers: Mapping[str, Any] = field(default_factory=dict)
+    """What the others tell of where it was put (``mlamd.lineage.placement``)."""
 
 
 def surroundings(view: View, run: Run) -> Surroundings:
     """Return the surroundings of a run; variables are those of all its steps, of the earlier one first."""
     variables: dict[str, str] = {}
     known: dict[str, Mapping[str, Any]] = {}
+    each: list[dict[str, str]] = []
     for number in view.steps_of(run.number):
-        for variable in view.step(number).variables:
-            name, _, value = variable.partition("=")
-            variables.setdefault(name, value)
+        pairs = (variable.partition("=") for variable in view.step(number).variables)
+        each.append({name: value for name, _, value in pairs})
+        variables = each[-1] | variables
         for sort, what in view.surroundings(number).items():
             known.setdefault(sort, what)
-    return Surroundings(variables, known.get(PACKAGES, {}), known.get(CODE, {}), known.get(HOST, {}))
+    host = known.get(HOST, {})
+    return Surroundings(
+        variables,
+        known.get(PACKAGES, {}),
+        known.get(CODE, {}),
+        host,
+        placement.container(known.get(CONTAINER), host, variables),
+        placement.scheduler(variables),
+        placement.workers(each),
+    )

@@ -32,7 +32,14 @@ def _tell() -> Story:
     story.end(first, [shell, prepare, sort], 6)
     for number, (public, begin) in enumerate((("aaaa000000000002", 10), ("bbbb000000000003", 20))):
         run = story.run(f"python train.py {number}", begin, public=public)
-        step = story.step(run, f"python train.py {number}", begin)
+        placed = (
+            f"SLURM_JOB_ID=7{number}",
+            "SLURM_ARRAY_TASK_ID=3",
+            "RANK=1",
+            "WORLD_SIZE=4",
+            "MASTER_ADDR=a",
+        )
+        step = story.step(run, f"python train.py {number}", begin, variables=placed)
         story.read(step, clean, begin + 1)
         story.read(step, odd, begin + 1, Grade.OBSERVED)
         pictures = [
@@ -56,7 +63,14 @@ def _tell() -> Story:
     story.surround(
         step,
         25,
-        host={"host": "box", "system": "Linux", "cores": 2, "cpu": "fast", "memory_bytes": 10**9},
+        host={
+            "host": "box",
+            "system": "Linux",
+            "cores": 2,
+            "cpu": "fast",
+            "memory_bytes": 10**9,
+            "container": {"kind": "podman", "id": "ab" * 32, "image": "train:3"},
+        },
         packages={"version": "3.11", "manager": "venv", "prefix": "/v", "packages": {"numpy": "2"}},
         code={"branch": "main", "commit": "0123456789abcdef", "dirty": ["a.py"], "remote": ""},
     )

@@ -1,10 +1,12 @@
 """In what surroundings a step runs is found out while it is recorded, and stored once."""
 
+import os
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 import trio
 
 from mlamd.catalog.catalog import Catalog, current
@@ -68,6 +70,23 @@ def test_the_next_run_costs_little(recorded: Project) -> None:
         here = [step.number for step in steps if step.cwd == str(recorded.root)]
         assert len(here) == 2
         assert len({tuple(tables.get("surroundings", key(step))) for step in here}) == 1
+
+
+def test_job_rank_and_container_of_a_step(recorded: Project) -> None:
+    """A step with mounts of its own, as an engine gives them to a container."""
+    (recorded.root / "train.py").write_text("import time\nopen('b', 'w').write('x')\ntime.sleep(2)\n")
+    made = "mount -t tmpfs x /run && echo 'image=\"a/b:3\"' > /run/.containerenv"
+    command = ["unshare", "-m", "sh", "-c", f"{made} && cd {recorded.root} && exec {sys.executable} train.py"]
+    variables = {"PATH": os.environ["PATH"], "SLURM_JOB_ID": "12", "RANK": "1", "WORLD_SIZE": "2"}
+    done = subprocess.run(
+        command, cwd="/", env=variables, check=False, start_new_session=True, capture_output=True
+    )
+    if done.returncode:
+        pytest.skip("mounts cannot be made here")
+    found = recorded.ask("show", "@-1")["data"]["surroundings"]
+    assert found["container"] == {"kind": "podman", "image": "a/b:3"}
+    assert found["scheduler"] == {"kind": "slurm", "job": "12"}
+    assert (found["workers"]["ranks"], found["workers"]["size"]) == ([1], 2)
 
 
 def test_git_that_is_asked_is_no_run(recorded: Project) -> None:

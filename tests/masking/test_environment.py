@@ -26,6 +26,10 @@ KEPT = {
     "JAX_PLATFORMS": "cpu",
     "RAY_JOB_ID": "01000000",
     "POD_NAME": "train-0",
+    "PBS_QUEUE": "gpu",
+    "LSB_JOBINDEX": "2",
+    "SLURM_STEP_NUM_TASKS": "8",
+    "APPTAINER_CONTAINER": "/images/train.sif",
 }
 LEFT_OUT = """
     HOME USER PATH SSH_AUTH_SOCK HF_TOKEN WANDB_API_KEY AWS_SECRET_ACCESS_KEY OPENAI_API_KEY
