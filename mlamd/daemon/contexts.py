@@ -21,6 +21,7 @@ from mlamd.journal import documents
 from mlamd.journal.documents import CODE, CONTAINER, HOST, PACKAGES
 from mlamd.masking.text import mask_text
 from mlamd.model.events import Event, Surrounded
+from mlamd.model.observations import Lost
 from mlamd.model.processes import ProcessKey
 
 _MOST_WAITING = 1_000
@@ -45,9 +46,16 @@ class Place:
 
 
 class Contexts:
-    """Has the surroundings of steps found out; ``code_changed`` says that files of the workspace changed."""
+    """Has the surroundings of steps found out; ``code_changed`` says that files of the workspace changed.
 
-    def __init__(self, book: Documents, clock: Clock, woken: Callable[[], None]) -> None:
+    At most so many as ``most`` wait for that.
+    """
+
+    def __init__(
+        self, book: Documents, clock: Clock, woken: Callable[[], None], most: int = _MOST_WAITING
+    ) -> None:
+        self._most = most
+        self._missed = self._missed_ns = 0
         self._book = book
         self._clock = clock
         self._woken = woken
@@ -74,10 +82,22 @@ class Contexts:
         self._changed = True
 
     def want(self, place: Place) -> None:
-        """Have the surroundings of a step found out."""
-        if len(self._waiting) < _MOST_WAITING:
+        """Have the surroundings of a step found out, unless very many wait for that already."""
+        if len(self._waiting) < self._most:
             self._waiting.append(place)
             self._news.set()
+            return
+        self._missed_ns = self._missed_ns or self._clock.now_ns()
+        self._missed += 1
+
+    def take_missed(self, *, final: bool = False) -> Lost | None:
+        """Return that too many waited, when that is over, or for now if it is ``final``."""
+        if not self._missed or (len(self._waiting) > self._most // 2 and not final):
+            return None
+        detail = f"nobody looked where {self._missed} programs ran: too many began at once"
+        lost = Lost(self._clock.now_ns(), self._missed_ns, b"", "surroundings-missed", detail)
+        self._missed = self._missed_ns = 0
+        return lost
 
     def take(self) -> list[Event]:
         """Return what has been found out since the last call."""

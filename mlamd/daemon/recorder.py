@@ -282,6 +282,7 @@ class Recorder:
                 detail = "the recorder was stopped before it had taken in all that had happened"
                 since_ns = blind_ns or self._memory.clock()
                 self.attributor.observe(seen.Lost(now_ns, since_ns, b"", "stopped", detail))
+            self._tell_missed(final=True)
             self.attributor.finish(now_ns)
             self._collect(self.attributor.drain())
             self.writer.add(self.digester.given_up(final=True))
@@ -429,10 +430,16 @@ class Recorder:
         self.writer.add(self._contexts.take())
         self.writer.add(self._recognising.take())
         self.sources.known(self.digester.take_known())
+        self._tell_missed()
         dropped = self.writer.take_dropped()
         if dropped:
             detail = f"{dropped} events could not be stored: {self.writer.trouble}"
             self.attributor.observe(seen.Lost(now_ns, now_ns, b"", "store-full", detail))
+
+    def _tell_missed(self, *, final: bool = False) -> None:
+        missed = self._contexts.take_missed(final=final)
+        if missed is not None:
+            self.attributor.observe(missed)
 
     def _take_in(self, item: Item) -> None:
         if isinstance(item, Numbered):

@@ -295,6 +295,10 @@ class Recognised:
     reason: str = ""
 
 
+TOO_MANY = "too many others waited to be looked at"
+"""The reason of a version that nobody came to look at: the next recorder does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surrounded:
     """In what surroundings a step ran: documents, one of each sort at most."""

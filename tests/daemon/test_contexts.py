@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -97,6 +98,30 @@ def test_git_that_is_asked_is_no_run(recorded: Project) -> None:
     recorded.ask("show", "@-1")
     runs = recorded.ask("runs", "--all")["data"]
     assert len(runs) == before + 1, [run["command"] for run in runs]
+
+
+def test_what_nobody_came_to_look_at_is_told_when_that_is_over(tmp_path: Path) -> None:
+    async def main() -> None:
+        with closing(Catalog(tmp_path, write=True)) as catalog:
+            contexts = Contexts(Documents(CatalogMemory(catalog)), SystemClock(), lambda: None, most=4)
+            before_ns = time.time_ns()
+            for step in range(1, 8):
+                contexts.want(Place(step, str(tmp_path), "/bin/sh", "/bin/sh"))
+            assert contexts.take_missed() is None, "it is not over yet"
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(contexts.run)
+                await contexts.settled()
+                nursery.cancel_scope.cancel()
+            lost = contexts.take_missed()
+            assert lost is not None
+            assert lost.reason == "surroundings-missed"
+            assert "3 programs" in lost.detail
+            assert before_ns <= lost.from_ns <= lost.at_ns
+            assert contexts.take_missed(final=True) is None, "it is told once"
+            surrounded = [event.step for event in contexts.take() if isinstance(event, Surrounded)]
+            assert surrounded == [1, 2, 3, 4]
+
+    trio.run(main)
 
 
 def test_an_environment_that_is_gone_again_is_not_known(tmp_path: Path) -> None:
