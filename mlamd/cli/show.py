@@ -1,5 +1,6 @@
 """``mlamd show``."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +16,7 @@ from mlamd.lineage.history import Entry, of_version
 from mlamd.lineage.inputs import Used, inputs, outputs
 from mlamd.lineage.meanings import kind_of, place_of
 from mlamd.lineage.resources import resources
-from mlamd.lineage.surroundings import Surroundings, surroundings
+from mlamd.lineage.surroundings import Surroundings, surroundings, untracked_read
 from mlamd.model.derived import FileVersion, Meaning, Run, Step
 
 _MOST_ROWS = 12
@@ -53,6 +54,8 @@ def _show_run(asked: Question, run: Run, *, files: bool, as_json: bool) -> None:
     read = folded.Folded(asked, used, made=False, files=files and not as_json)
     written = folded.Folded(asked, made, made=True, files=files and not as_json)
     around = surroundings(view, run)
+    paths = (item.version.path for item in used)
+    unknown_to_git = untracked_read(view, run, paths, asked.place.root)
     if as_json:
         data = {
             "parameters": [params.row(one) for one in params.of_run(asked, run)],
@@ -63,7 +66,7 @@ def _show_run(asked: Question, run: Run, *, files: bool, as_json: bool) -> None:
             "datasets_written": written.rows(),
             "models_read": read.model_rows(),
             "models_written": written.model_rows(),
-            "surroundings": _surroundings_row(around),
+            "surroundings": _surroundings_row(around, unknown_to_git),
             "steps": [document.step_row(view, view.step(step)) for step in view.steps_of(run.number)],
         }
         say_of_run(asked, "run", run, data)
@@ -80,7 +83,7 @@ def _show_run(asked: Question, run: Run, *, files: bool, as_json: bool) -> None:
     _files(asked, "read", used, read, made=False)
     _files(asked, "wrote", made, written, made=True)
     _print_steps(asked, run)
-    _print_surroundings(around)
+    _print_surroundings(around, unknown_to_git)
     course(resources(view, run))
     text.gaps(of_runs(view, [run]))
 
@@ -147,8 +150,12 @@ def _print_steps(asked: Question, run: Run) -> None:
             text.say(f"  {text.step_line(step)}  ({took})")
 
 
-def _print_surroundings(around: Surroundings) -> None:
-    lines = [*_code_lines(around.code), *_python_lines(around.packages), *_host_lines(around.host)]
+def _print_surroundings(around: Surroundings, unknown_to_git: list[bytes]) -> None:
+    lines = [
+        *_code_lines(around.code, unknown_to_git),
+        *_python_lines(around.packages),
+        *_host_lines(around.host),
+    ]
     lines += _placed_lines(around)
     if around.variables:
         names = sorted(around.variables)
@@ -160,7 +167,7 @@ def _print_surroundings(around: Surroundings) -> None:
         text.say(f"{name:<10} {text.one_line(words)}")
 
 
-def _code_lines(code: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _code_lines(code: Mapping[str, Any], unknown: list[bytes]) -> list[tuple[str, str]]:
     if not code:
         return []
     branch = code.get("branch") or "no branch"
@@ -168,7 +175,12 @@ def _code_lines(code: Mapping[str, Any]) -> list[tuple[str, str]]:
     dirty = len(code.get("dirty") or ())
     state = f"{dirty} changed" if dirty else "clean"
     remote = f", {code['remote']}" if code.get("remote") else ""
-    return [("code", f"git {branch} {commit}, {state}{remote}")]
+    lines = [("code", f"git {branch} {commit}, {state}{remote}")]
+    if unknown:
+        more = f" and {len(unknown) - _MOST_WORDS} more" if len(unknown) > _MOST_WORDS else ""
+        names = ", ".join(text.shown(path) for path in unknown[:_MOST_WORDS])
+        lines.append(("untracked", f"it read {names}{more}"))
+    return lines
 
 
 def _python_lines(packages: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -214,11 +226,12 @@ def _placed_lines(around: Surroundings) -> list[tuple[str, str]]:
     return lines
 
 
-def _surroundings_row(around: Surroundings) -> dict[str, Any]:
+def _surroundings_row(around: Surroundings, unknown_to_git: list[bytes]) -> dict[str, Any]:
+    code = dict(around.code) | {"untracked_read": [os.fsdecode(path) for path in unknown_to_git]}
     return {
         "variables": dict(around.variables),
         "packages": dict(around.packages) or None,
-        "code": dict(around.code) or None,
+        "code": code if around.code else None,
         "host": dict(around.host) or None,
         "container": dict(around.container) or None,
         "scheduler": dict(around.scheduler) or None,

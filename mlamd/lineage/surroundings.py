@@ -1,6 +1,7 @@
 """In what surroundings a run ran: the environment of its steps, installed packages, code and machine."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,20 @@ class Surroundings:
     scheduler: Mapping[str, Any] = field(default_factory=dict)
     workers: Mapping[str, Any] = field(default_factory=dict)
     """What the others tell of where it was put (``mlamd.lineage.placement``)."""
+
+
+def untracked_read(view: View, run: Run, read: Iterable[bytes], workspace: bytes) -> list[bytes]:
+    """Return which of the files that a run read git did not know while one of its steps ran, sorted.
+
+    Paths are as they are stored, ``workspace`` is the absolute path that they are relative to. Of very many
+    untracked files only the first are known (``host.repositories``).
+    """
+    states = (view.surroundings(step).get(CODE) for step in view.steps_of(run.number))
+    unknown: set[bytes] = set()
+    for code in {id(code): code for code in states if code}.values():
+        root = os.fsencode(str(code.get("root")))
+        unknown |= {os.path.join(root, os.fsencode(str(name))) for name in code.get("untracked") or ()}
+    return sorted(path for path in set(read) if os.path.join(workspace, path) in unknown)
 
 
 def surroundings(view: View, run: Run) -> Surroundings:

@@ -1,5 +1,7 @@
 """A workspace whose store has something of everything, without a recorder."""
 
+from pathlib import Path
+
 import pytest
 
 from mlamd import workspace
@@ -11,7 +13,7 @@ from tests.story import S, Story
 ODD = b"odd \xff\nname"
 
 
-def _tell() -> Story:
+def _tell(root: Path) -> Story:
     story = Story()
     story.session()
     raw = story.existing("raw.csv")
@@ -60,6 +62,7 @@ def _tell() -> Story:
     story.mean(results, "dataset", {"rows": 1}, "csv", made="metrics")
     points = {"loss": {"steps": [0, 1], "values": [1.0, 0.5]}}
     story.mean(log, "metrics", {"series": points, "scalars": {"accuracy": 0.75}}, "csv")
+    unknown = {"root": str(root), "untracked": ["clean.csv", "never.csv", "data/1/0"], "untracked_count": 3}
     story.surround(
         step,
         25,
@@ -72,7 +75,7 @@ def _tell() -> Story:
             "container": {"kind": "podman", "id": "ab" * 32, "image": "train:3"},
         },
         packages={"version": "3.11", "manager": "venv", "prefix": "/v", "packages": {"numpy": "2"}},
-        code={"branch": "main", "commit": "0123456789abcdef", "dirty": ["a.py"], "remote": ""},
+        code={"branch": "main", "commit": "0123456789abcdef", "dirty": ["a.py"], "remote": "", **unknown},
     )
     story.use(prepare, 6, block_delay_ns=7)
     story.use(step, 25)
@@ -94,5 +97,5 @@ def told(project: Project) -> Project:
     """A stopped workspace with a store that was written by hand."""
     made, _ = workspace.create(project.root)
     (made.store / "settings.toml").write_text("fold_above_files = 2\n")
-    _tell().tell(made.store, folded=20)
+    _tell(project.root).tell(made.store, folded=20)
     return project

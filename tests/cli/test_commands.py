@@ -21,6 +21,7 @@ ANSWERS = [
     (["runs", "--csv"], "id,command,cwd"),
     (["show", "@-1"], "wrote 2 files"),
     (["show", "aaaa000000000001"], "steps"),
+    (["show", "@-1"], "untracked  it read clean.csv, data/1/0"),
     (["show", "@-1"], "container  podman abababababab train:3"),
     (["show", "@-1"], "scheduler  slurm: job 71, task 3"),
     (["show", "@-1"], "workers    rank 1 of 4, master a"),

@@ -16,6 +16,7 @@ from mlamd.catalog.tables import key
 from mlamd.daemon.contexts import Contexts, Place
 from mlamd.daemon.documents import Documents
 from mlamd.host.clock import SystemClock
+from mlamd.lineage.surroundings import untracked_read
 from mlamd.lineage.view import View
 from mlamd.model.events import Documented, Event, Surrounded
 from tests.conftest import Project
@@ -71,6 +72,22 @@ def test_the_next_run_costs_little(recorded: Project) -> None:
         here = [step.number for step in steps if step.cwd == str(recorded.root)]
         assert len(here) == 2
         assert len({tuple(tables.get("surroundings", key(step))) for step in here}) == 1
+
+
+def test_untracked_files_that_a_run_read(recorded: Project) -> None:
+    _git(recorded, "init", "-q")
+    for name in ("in", "other"):
+        script = f"printf x > {name}"
+        subprocess.run(["sh", "-c", script], cwd=recorded.root, check=True, start_new_session=True)
+    recorded.sync()
+    _run(recorded, "open('out', 'w').write(open('in').read())")
+    recorded.sync()
+    with current(recorded.store) as tables:
+        view = View(tables)
+        (writer,) = view.version(view.current(b"out")[0]).writers
+        run = view.run(view.step(writer.step).run)
+        found = untracked_read(view, run, [b"in", b"none"], os.fsencode(recorded.root))
+    assert found == [b"in"]
 
 
 def test_job_rank_and_container_of_a_step(recorded: Project) -> None:

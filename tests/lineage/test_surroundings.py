@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from mlamd.lineage.surroundings import surroundings
+from mlamd.lineage.surroundings import surroundings, untracked_read
 from mlamd.lineage.view import View
 from tests.story import Story
 
@@ -27,3 +27,17 @@ def test_a_container_of_a_step_goes_before_that_of_the_recorder(
     story.surround(story.step(run, at=2), 2, host=host, container={"kind": "b"})
     known = view()
     assert surroundings(known, known.run(run)).container == {"kind": "b"}
+
+
+def test_untracked_files_that_were_read(story: Story, view: Callable[[], View]) -> None:
+    """The workspace may be a part of the repository, or the repository one of the workspace."""
+    run = story.run("bash all.sh")
+    first, second, third = (story.step(run, at=at) for at in (1, 2, 3))
+    above: dict[str, object] = {"root": "/r", "untracked": ["w/a.csv", "w/b.csv", "c.csv", "odd \udcff"]}
+    story.surround(first, 1, code=above)
+    story.surround(second, 2, code={"root": "/r/w/inner", "untracked": ["d"]})
+    story.surround(third, 3, host={"host": "h"})
+    known = view()
+    read = [b"a.csv", b"x.csv", b"/r/c.csv", b"/r/odd \xff", b"inner/d", b"d"]
+    found = untracked_read(known, known.run(run), read, b"/r/w")
+    assert found == [b"/r/c.csv", b"/r/odd \xff", b"a.csv", b"inner/d"]
