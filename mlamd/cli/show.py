@@ -1,6 +1,5 @@
 """``mlamd show``."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import click
 
 from mlamd.cli import dataset, document, folded, metrics, params, text
+from mlamd.cli import surroundings as surroundings_text
 from mlamd.cli.answer import Question, json_option, question, say_of_run
 from mlamd.cli.resources import brief, course, gpu_line
 from mlamd.lineage.directories import Directory, resolve_all
@@ -16,7 +16,7 @@ from mlamd.lineage.history import Entry, of_version
 from mlamd.lineage.inputs import Used, inputs, outputs
 from mlamd.lineage.meanings import kind_of, place_of
 from mlamd.lineage.resources import resources
-from mlamd.lineage.surroundings import Surroundings, surroundings, untracked_read
+from mlamd.lineage.surroundings import surroundings, untracked_read
 from mlamd.model.derived import FileVersion, Meaning, Run, Step
 
 _MOST_ROWS = 12
@@ -66,7 +66,7 @@ def _show_run(asked: Question, run: Run, *, files: bool, as_json: bool) -> None:
             "datasets_written": written.rows(),
             "models_read": read.model_rows(),
             "models_written": written.model_rows(),
-            "surroundings": _surroundings_row(around, unknown_to_git),
+            "surroundings": surroundings_text.row(around, unknown_to_git),
             "steps": [document.step_row(view, view.step(step)) for step in view.steps_of(run.number)],
         }
         say_of_run(asked, "run", run, data)
@@ -83,7 +83,7 @@ def _show_run(asked: Question, run: Run, *, files: bool, as_json: bool) -> None:
     _files(asked, "read", used, read, made=False)
     _files(asked, "wrote", made, written, made=True)
     _print_steps(asked, run)
-    _print_surroundings(around, unknown_to_git)
+    surroundings_text.show(around, unknown_to_git)
     course(resources(view, run))
     text.gaps(of_runs(view, [run]))
 
@@ -148,95 +148,6 @@ def _print_steps(asked: Question, run: Run) -> None:
             step = asked.view.step(number)
             took = text.duration(step.started_ns, step.ended_ns)
             text.say(f"  {text.step_line(step)}  ({took})")
-
-
-def _print_surroundings(around: Surroundings, unknown_to_git: list[bytes]) -> None:
-    lines = [
-        *_code_lines(around.code, unknown_to_git),
-        *_python_lines(around.packages),
-        *_host_lines(around.host),
-    ]
-    lines += _placed_lines(around)
-    if around.variables:
-        names = sorted(around.variables)
-        lines.append(("variables", ", ".join(f"{name}={around.variables[name]}" for name in names)))
-    if not lines:
-        return
-    text.say()
-    for name, words in lines:
-        text.say(f"{name:<10} {text.one_line(words)}")
-
-
-def _code_lines(code: Mapping[str, Any], unknown: list[bytes]) -> list[tuple[str, str]]:
-    if not code:
-        return []
-    branch = code.get("branch") or "no branch"
-    commit = str(code.get("commit") or "no commit yet")[:12]
-    dirty = len(code.get("dirty") or ())
-    state = f"{dirty} changed" if dirty else "clean"
-    remote = f", {code['remote']}" if code.get("remote") else ""
-    lines = [("code", f"git {branch} {commit}, {state}{remote}")]
-    if unknown:
-        more = f" and {len(unknown) - _MOST_WORDS} more" if len(unknown) > _MOST_WORDS else ""
-        names = ", ".join(text.shown(path) for path in unknown[:_MOST_WORDS])
-        lines.append(("untracked", f"it read {names}{more}"))
-    return lines
-
-
-def _python_lines(packages: Mapping[str, Any]) -> list[tuple[str, str]]:
-    if not packages:
-        return []
-    count, of_conda = len(packages.get("packages") or ()), len(packages.get("conda") or ())
-    also = f", {of_conda} of conda" if of_conda else ""
-    version, manager = packages.get("version") or "", packages.get("manager")
-    return [("python", f"{version} ({manager} {packages.get('prefix')}, {count} packages{also})")]
-
-
-def _host_lines(host: Mapping[str, Any]) -> list[tuple[str, str]]:
-    if not host:
-        return []
-    memory = text.size(host.get("memory_bytes"))
-    words = f"{host.get('host')}, {host.get('system')}, {host.get('cores')} x {host.get('cpu')}, {memory}"
-    gpus = host.get("gpus") or []
-    return [("machine", words + (f", {', '.join(gpus)}" if gpus else ""))]
-
-
-def _placed_lines(around: Surroundings) -> list[tuple[str, str]]:
-    """Return a line each for container, scheduler and place among the workers of a job, as far as known."""
-    lines = []
-    if around.container:
-        known = around.container
-        identity = str(known.get("id") or known.get("pod") or "")
-        words = [known["kind"], identity[:12] if len(identity) == 64 else identity, known.get("image", "")]
-        lines.append(("container", " ".join(word for word in words if word)))
-    if around.scheduler:
-        known = around.scheduler
-        named = (("job", "job"), ("task", "task"), ("name", ""), ("queue", "in"), ("nodes", "nodes"))
-        words = [f"{word} {known[name]}".strip() for name, word in named if name in known]
-        lines.append(("scheduler", f"{known['kind']}: {', '.join(words)}" if words else known["kind"]))
-    if around.workers:
-        known = around.workers
-        ranks = known["ranks"]
-        which = ", ".join(str(rank) for rank in ranks[:_MOST_WORDS])
-        more = f" and {len(ranks) - _MOST_WORDS} more" if len(ranks) > _MOST_WORDS else ""
-        size = f" of {known['size']}" if "size" in known else ""
-        rest = f", master {known['master']}" if "master" in known else ""
-        launcher = f"{known['launcher']}: " if "launcher" in known else ""
-        lines.append(("workers", f"{launcher}rank {which}{more}{size}{rest}"))
-    return lines
-
-
-def _surroundings_row(around: Surroundings, unknown_to_git: list[bytes]) -> dict[str, Any]:
-    code = dict(around.code) | {"untracked_read": [os.fsdecode(path) for path in unknown_to_git]}
-    return {
-        "variables": dict(around.variables),
-        "packages": dict(around.packages) or None,
-        "code": code if around.code else None,
-        "host": dict(around.host) or None,
-        "container": dict(around.container) or None,
-        "scheduler": dict(around.scheduler) or None,
-        "workers": dict(around.workers) or None,
-    }
 
 
 # --- a file --------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from mlamd.daemon.contexts import Contexts, Place
 from mlamd.daemon.digests import Digester
 from mlamd.daemon.documents import Documents
 from mlamd.daemon.inbox import Inbox, Item
+from mlamd.daemon.libraries import Libraries
 from mlamd.daemon.lock import StoreLock
 from mlamd.daemon.patterns import IGNORE_FILE, load_noise
 from mlamd.daemon.recognising import Recognising
@@ -124,6 +125,7 @@ class Recorder:
             self._files, self._memory, self._documents, self._wake, enabled=self.settings.recognise
         )
         self._contexts = Contexts(self._documents, self._clock, self._wake)
+        self._libraries = Libraries(self._documents, self._clock, self.attributor.at_work, self._wake)
         self._kinds: dict[int, str] = {}
         """The kinds of runs that have begun here and not ended; of others the catalog knows it."""
         self.sources: Sources
@@ -183,6 +185,7 @@ class Recorder:
                 nursery.start_soon(self._pump)
                 nursery.start_soon(self._sample)
                 nursery.start_soon(self._contexts.run)
+                nursery.start_soon(self._libraries.run)
                 nursery.start_soon(self._recognising.run)
                 if self._mount is not None:
                     nursery.start_soon(self._watch_covered)
@@ -285,6 +288,8 @@ class Recorder:
             self._tell_missed(final=True)
             self.attributor.finish(now_ns)
             self._collect(self.attributor.drain())
+            self._libraries.finish()
+            self.writer.add(self._libraries.take())
             self.writer.add(self.digester.given_up(final=True))
             self.writer.add([events.SessionEnded(self._clock.now_ns(), self.session, "stopped")])
             await self.writer.commit(fold=True, force=True)
@@ -428,6 +433,7 @@ class Recorder:
         self.writer.add(self.digester.take())
         self.writer.add(self.digester.given_up())
         self.writer.add(self._contexts.take())
+        self.writer.add(self._libraries.take())
         self.writer.add(self._recognising.take())
         self.sources.known(self.digester.take_known())
         self._tell_missed()
@@ -537,6 +543,8 @@ class Recorder:
                 continue
             if type(event) is events.StepStarted:
                 self._begun(event)
+            elif type(event) is events.StepEnded:
+                self._libraries.ended(event.step)
             elif type(event) is events.RunStarted:
                 self._kinds[event.run] = event.kind
             elif type(event) is events.RunEnded:
@@ -556,6 +564,7 @@ class Recorder:
         """Have the surroundings of a step of an experiment found out."""
         if (self._kinds.get(event.run) or self._memory.kind(event.run)) in EXPERIMENTS:
             named = self.attributor.words_of
+            self._libraries.begun(event.step)
             directory, executable = named(event.cwd)[0], named(event.executable)[0]
             program = named(event.program)[0] if event.program else executable
             process = ProcessKey(event.boot, event.pid, event.start)

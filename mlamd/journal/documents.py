@@ -5,6 +5,7 @@
 ``CODE``      the state of a git repository
 ``HOST``      the machine, and the container that the recorder is in
 ``CONTAINER`` the container of a step, if that is another one (empty: none)
+``NATIVE``    the native libraries that a step loaded (``mlamd.host.libraries``)
 """
 
 import zlib
@@ -13,7 +14,8 @@ from typing import Any
 
 from mlamd.model import codec
 
-MEANING, PACKAGES, CODE, HOST, CONTAINER = "meaning", "packages", "code", "host", "container"
+MEANING, PACKAGES, CODE = "meaning", "packages", "code"
+HOST, CONTAINER, NATIVE = "host", "container", "native"
 
 
 def pack(knowledge: Mapping[str, Any]) -> bytes:

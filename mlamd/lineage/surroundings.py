@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlamd.journal.documents import CODE, CONTAINER, HOST, PACKAGES
+from mlamd.journal.documents import CODE, CONTAINER, HOST, NATIVE, PACKAGES
 from mlamd.lineage import placement
 from mlamd.lineage.view import View
 from mlamd.model.derived import Run
@@ -19,6 +19,7 @@ class Surroundings:
     packages: Mapping[str, Any] = field(default_factory=dict)
     code: Mapping[str, Any] = field(default_factory=dict)
     host: Mapping[str, Any] = field(default_factory=dict)
+    native: Mapping[str, Any] = field(default_factory=dict)
     container: Mapping[str, Any] = field(default_factory=dict)
     scheduler: Mapping[str, Any] = field(default_factory=dict)
     workers: Mapping[str, Any] = field(default_factory=dict)
@@ -56,6 +57,7 @@ def surroundings(view: View, run: Run) -> Surroundings:
         known.get(PACKAGES, {}),
         known.get(CODE, {}),
         host,
+        known.get(NATIVE, {}),
         placement.container(known.get(CONTAINER), host, variables),
         placement.scheduler(variables),
         placement.workers(each),

@@ -301,7 +301,10 @@ TOO_MANY = "too many others waited to be looked at"
 
 @dataclass(frozen=True, slots=True)
 class Surrounded:
-    """In what surroundings a step ran: documents, one of each sort at most."""
+    """In what surroundings a step ran: documents, one of each sort at most.
+
+    A later one of the same step adds to it, and replaces what it has of the same sort.
+    """
 
     step: int
     at_ns: int

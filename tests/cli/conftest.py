@@ -62,21 +62,7 @@ def _tell(root: Path) -> Story:
     story.mean(results, "dataset", {"rows": 1}, "csv", made="metrics")
     points = {"loss": {"steps": [0, 1], "values": [1.0, 0.5]}}
     story.mean(log, "metrics", {"series": points, "scalars": {"accuracy": 0.75}}, "csv")
-    unknown = {"root": str(root), "untracked": ["clean.csv", "never.csv", "data/1/0"], "untracked_count": 3}
-    story.surround(
-        step,
-        25,
-        host={
-            "host": "box",
-            "system": "Linux",
-            "cores": 2,
-            "cpu": "fast",
-            "memory_bytes": 10**9,
-            "container": {"kind": "podman", "id": "ab" * 32, "image": "train:3"},
-        },
-        packages={"version": "3.11", "manager": "venv", "prefix": "/v", "packages": {"numpy": "2"}},
-        code={"branch": "main", "commit": "0123456789abcdef", "dirty": ["a.py"], "remote": "", **unknown},
-    )
+    _surround(story, step, root)
     story.use(prepare, 6, block_delay_ns=7)
     story.use(step, 25)
     story.sample(run, 22)
@@ -90,6 +76,26 @@ def _tell(root: Path) -> Story:
     editor = story.run("vim notes", 40, kind="edit")
     story.write(story.step(editor, "vim notes", 40), "notes", 41, "")
     return story
+
+
+def _surround(story: Story, step: int, root: Path) -> None:
+    """Say something of all that is known of where a step ran."""
+    unknown = {"root": str(root), "untracked": ["clean.csv", "never.csv", "data/1/0"], "untracked_count": 3}
+    story.surround(
+        step,
+        25,
+        host={
+            "host": "box",
+            "system": "Linux",
+            "cores": 2,
+            "cpu": "fast",
+            "memory_bytes": 10**9,
+            "container": {"kind": "podman", "id": "ab" * 32, "image": "train:3"},
+        },
+        native={"libraries": ["/c/libcudart.so.12.4.99", "/usr/lib/libc.so.6"], "packages": ["numpy"]},
+        packages={"version": "3.11", "manager": "venv", "prefix": "/v", "packages": {"numpy": "2"}},
+        code={"branch": "main", "commit": "0123456789abcdef", "dirty": ["a.py"], "remote": "", **unknown},
+    )
 
 
 @pytest.fixture

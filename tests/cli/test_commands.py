@@ -22,6 +22,8 @@ ANSWERS = [
     (["show", "@-1"], "wrote 2 files"),
     (["show", "aaaa000000000001"], "steps"),
     (["show", "@-1"], "untracked  it read clean.csv, data/1/0"),
+    (["show", "@-1"], "libraries  2 native: libcudart.so.12.4.99"),
+    (["show", "@-1"], "cuda       runtime 12.4.99"),
     (["show", "@-1"], "container  podman abababababab train:3"),
     (["show", "@-1"], "scheduler  slurm: job 71, task 3"),
     (["show", "@-1"], "workers    rank 1 of 4, master a"),
