@@ -6,9 +6,9 @@ recording, a moment after the step was seen; what has not changed since the last
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import trio
@@ -17,8 +17,10 @@ from mlamd.daemon.documents import Documents
 from mlamd.host import containers, interpreters, machine, repositories
 from mlamd.host.clock import Clock
 from mlamd.host.containers import Inside
+from mlamd.host.variables import variables
 from mlamd.journal import documents
-from mlamd.journal.documents import CODE, CONTAINER, HOST, PACKAGES
+from mlamd.journal.documents import CODE, CONTAINER, HOST, PACKAGES, VARIABLES
+from mlamd.masking.environment import environment, is_also_kept
 from mlamd.masking.text import mask_text
 from mlamd.model.events import Event, Surrounded
 from mlamd.model.observations import Lost
@@ -34,7 +36,8 @@ _REST = 3.0
 class Place:
     """Where a step runs: its directory, the path by which its program was started, and its executable.
 
-    ``cgroup`` is its control group, "" where nobody looked.
+    ``cgroup`` is its control group, "" where nobody looked. ``variables`` are those of its environment that
+    the user wants to have kept.
     """
 
     step: int
@@ -43,17 +46,25 @@ class Place:
     executable: str
     process: ProcessKey | None = None
     cgroup: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 class Contexts:
     """Has the surroundings of steps found out; ``code_changed`` says that files of the workspace changed.
 
-    At most so many as ``most`` wait for that.
+    ``keep`` are patterns of variables that are kept besides those that always are. At most so many as
+    ``most`` wait.
     """
 
     def __init__(
-        self, book: Documents, clock: Clock, woken: Callable[[], None], most: int = _MOST_WAITING
+        self,
+        book: Documents,
+        clock: Clock,
+        woken: Callable[[], None],
+        keep: tuple[str, ...] = (),
+        most: int = _MOST_WAITING,
     ) -> None:
+        self._keep = keep
         self._most = most
         self._missed = self._missed_ns = 0
         self._book = book
@@ -84,11 +95,17 @@ class Contexts:
     def want(self, place: Place) -> None:
         """Have the surroundings of a step found out, unless very many wait for that already."""
         if len(self._waiting) < self._most:
+            if self._keep and place.process is not None:  # at once: it may end before its turn comes
+                place = replace(place, variables=self._variables(place.process))
             self._waiting.append(place)
             self._news.set()
             return
         self._missed_ns = self._missed_ns or self._clock.now_ns()
         self._missed += 1
+
+    def _variables(self, process: ProcessKey) -> dict[str, str]:
+        found = variables(process, lambda name: is_also_kept(name, self._keep))
+        return environment(found.items(), self._keep)
 
     def take_missed(self, *, final: bool = False) -> Lost | None:
         """Return that too many waited, when that is over, or for now if it is ``final``."""
@@ -148,6 +165,8 @@ class Contexts:
         code = self._code_in(place.directory)
         if code:
             found.append((CODE, code))
+        if place.variables:
+            found.append((VARIABLES, documents.pack(place.variables)))
         return found
 
     def _inside(self, place: Place) -> bytes:

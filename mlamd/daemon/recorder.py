@@ -124,7 +124,7 @@ class Recorder:
         self._recognising = Recognising(
             self._files, self._memory, self._documents, self._wake, enabled=self.settings.recognise
         )
-        self._contexts = Contexts(self._documents, self._clock, self._wake)
+        self._contexts = Contexts(self._documents, self._clock, self._wake, self.settings.keep_variables)
         self._libraries = Libraries(self._documents, self._clock, self.attributor.at_work, self._wake)
         self._kinds: dict[int, str] = {}
         """The kinds of runs that have begun here and not ended; of others the catalog knows it."""

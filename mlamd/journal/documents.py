@@ -6,6 +6,7 @@
 ``HOST``      the machine, and the container that the recorder is in
 ``CONTAINER`` the container of a step, if that is another one (empty: none)
 ``NATIVE``    the native libraries that a step loaded (``mlamd.host.libraries``)
+``VARIABLES`` those of its environment that the user wants to have kept, by name
 """
 
 import zlib
@@ -15,7 +16,7 @@ from typing import Any
 from mlamd.model import codec
 
 MEANING, PACKAGES, CODE = "meaning", "packages", "code"
-HOST, CONTAINER, NATIVE = "host", "container", "native"
+HOST, CONTAINER, NATIVE, VARIABLES = "host", "container", "native", "variables"
 
 
 def pack(knowledge: Mapping[str, Any]) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlamd.journal.documents import CODE, CONTAINER, HOST, NATIVE, PACKAGES
+from mlamd.journal.documents import CODE, CONTAINER, HOST, NATIVE, PACKAGES, VARIABLES
 from mlamd.lineage import placement
 from mlamd.lineage.view import View
 from mlamd.model.derived import Run
@@ -47,9 +47,10 @@ def surroundings(view: View, run: Run) -> Surroundings:
     each: list[dict[str, str]] = []
     for number in view.steps_of(run.number):
         pairs = (variable.partition("=") for variable in view.step(number).variables)
-        each.append({name: value for name, _, value in pairs})
+        around = view.surroundings(number)
+        each.append({name: value for name, _, value in pairs} | around.pop(VARIABLES, {}))
         variables = each[-1] | variables
-        for sort, what in view.surroundings(number).items():
+        for sort, what in around.items():
             known.setdefault(sort, what)
     host = known.get(HOST, {})
     return Surroundings(

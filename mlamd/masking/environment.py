@@ -51,6 +51,11 @@ def is_kept(name: str) -> bool:
     return _allowed(()).match(name) is not None
 
 
+def is_also_kept(name: str, extra: tuple[str, ...]) -> bool:
+    """Say whether a variable of this name is kept only because ``extra`` allows it."""
+    return _allowed(extra).match(name) is not None and not is_kept(name)
+
+
 def environment(pairs: Iterable[tuple[str, str]], extra: tuple[str, ...] = ()) -> dict[str, str]:
     """Return the variables that are kept, sorted by name, their values masked; ``extra`` allows more."""
     allowed = _allowed(extra)

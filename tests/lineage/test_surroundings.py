@@ -41,3 +41,13 @@ def test_untracked_files_that_were_read(story: Story, view: Callable[[], View]) 
     read = [b"a.csv", b"x.csv", b"/r/c.csv", b"/r/odd \xff", b"inner/d", b"d"]
     found = untracked_read(known, known.run(run), read, b"/r/w")
     assert found == [b"/r/c.csv", b"/r/odd \xff", b"a.csv", b"inner/d"]
+
+
+def test_variables_that_the_user_keeps_are_among_the_others(story: Story, view: Callable[[], View]) -> None:
+    run = story.run("bash all.sh")
+    first, second = story.step(run, at=1, variables=("A=1",)), story.step(run, at=2, variables=("A=2", "C=4"))
+    story.surround(first, 1, variables={"MY": "x"})
+    story.surround(second, 2, variables={"MY": "y", "YOUR": "z"})
+    known = view()
+    found = surroundings(known, known.run(run)).variables
+    assert found == {"A": "1", "C": "4", "MY": "x", "YOUR": "z"}
