@@ -80,7 +80,11 @@ def _tell(root: Path) -> Story:
 
 def _surround(story: Story, step: int, root: Path) -> None:
     """Say something of all that is known of where a step ran."""
-    unknown = {"root": str(root), "untracked": ["clean.csv", "never.csv", "data/1/0"], "untracked_count": 3}
+    unknown = {
+        "root": str(root),
+        "untracked": ["clean.csv", "never.csv", "data/1/0.png"],
+        "untracked_count": 3,
+    }
     story.surround(
         step,
         25,

@@ -21,7 +21,7 @@ ANSWERS = [
     (["runs", "--csv"], "id,command,cwd"),
     (["show", "@-1"], "wrote 2 files"),
     (["show", "aaaa000000000001"], "steps"),
-    (["show", "@-1"], "untracked  it read clean.csv, data/1/0"),
+    (["show", "@-1"], "untracked  it read clean.csv, data/1/0.png"),
     (["show", "@-1"], "libraries  2 native: libcudart.so.12.4.99"),
     (["show", "@-1"], "cuda       runtime 12.4.99"),
     (["show", "@-1"], "container  podman abababababab train:3"),
