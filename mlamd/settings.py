@@ -29,6 +29,8 @@ class Settings:
     """What the mount keeps at most, in memory and on disk, of what no recorder has stored yet."""
     recognise: bool = True
     """Whether files are looked at for what they are: datasets, models, parameters, metrics."""
+    keep_variables: tuple[str, ...] = ()
+    """Patterns of names of environment variables that are kept too, as a shell matches file names."""
     lower_is_better: tuple[str, ...] = ()
     higher_is_better: tuple[str, ...] = ()
     """Names of metrics of which the best is the least, or the greatest, where the name does not tell."""

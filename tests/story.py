@@ -47,6 +47,7 @@ class Story:
         at: int = 1,
         cwd: str = "/w",
         inside: tuple[str, str, int] = ("", "", 0),
+        variables: tuple[str, ...] = (),
     ) -> int:
         """Begin a step; ``inside`` are its control group, its container, and its pid there."""
         self._steps += 1
@@ -56,7 +57,19 @@ class Story:
         pid, inner_pid = 100 + self._steps, inside[2]
         self.events.append(
             events.StepStarted(
-                self._steps, run, at * S, "boot", pid, pid, argv, place, program, cgroup, container, inner_pid
+                self._steps,
+                run,
+                at * S,
+                "boot",
+                pid,
+                pid,
+                argv,
+                place,
+                program,
+                cgroup,
+                container,
+                inner_pid,
+                self.name(variables) if variables else 0,
             )
         )
         return self._steps

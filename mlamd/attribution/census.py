@@ -1,5 +1,7 @@
 """Who is alive: processes as they are seen, replace their image, hold descriptors and end."""
 
+from collections.abc import Collection
+
 from mlamd.attribution.jobs import kind_of, parent_in_run
 from mlamd.attribution.people import People
 from mlamd.attribution.pipes import Pipes
@@ -127,6 +129,17 @@ class Census:
                 if run is not None and not run.ended:
                     found.setdefault(run.run, (run, set()))[1].add(process.key)
         return [LivingRun(number, run.started_ns, frozenset(keys)) for number, (run, keys) in found.items()]
+
+    def at_work(self, steps: Collection[int]) -> dict[int, list[ProcessKey]]:
+        """Return the living processes of these steps, of each its own first, then its workers'."""
+        found: dict[int, list[ProcessKey]] = {}
+        for process in self._processes.values():
+            step = process.owner.step
+            if step is None or step.step not in steps or process.gone_ns is not None:
+                continue
+            keys = found.setdefault(step.step, [])
+            keys.insert(0 if process.owner is process else len(keys), process.key)
+        return found
 
     def _run_of(self, process: Process, known: dict[ProcessKey, RunState | None]) -> RunState | None:
         """Return the run of a process if it is sampled; ``known`` keeps it for all on the way to the root."""

@@ -9,7 +9,7 @@ of processes and ``Usage`` that of what they used; this module only passes thing
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from mlamd.attribution.census import SETTLE_NS, Census
 from mlamd.attribution.intake import Intake
@@ -126,6 +126,10 @@ class Attributor:
     def living(self) -> list[LivingRun]:
         """Return the runs that are worth sampling; see ``Census.living``."""
         return self._census.living()
+
+    def at_work(self, steps: Collection[int]) -> dict[int, list[ProcessKey]]:
+        """Return the living processes of some steps; see ``Census.at_work``."""
+        return self._census.at_work(steps)
 
     def standing(self, path: bytes) -> tuple[FileStat | None, bool] | None:
         """Return how a file is known to stand, and whether it may be changing; None if it is no lineage.

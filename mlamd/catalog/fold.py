@@ -365,7 +365,16 @@ def _recognised(tables: Overlay, event: events.Recognised) -> None:
 
 
 def _surrounded(tables: Overlay, event: events.Surrounded) -> None:
-    tables.put("surroundings", key(event.step), list(event.documents))
+    place = key(event.step)
+    before = tables.get("surroundings", place) or []
+    sorts = {_sort_of(tables, number) for number in event.documents} if before else set()
+    kept = [number for number in before if _sort_of(tables, number) not in sorts]
+    tables.put("surroundings", place, [*kept, *event.documents])
+
+
+def _sort_of(tables: Overlay, document: int) -> str:
+    row = tables.get("documents", key(document))
+    return "" if row is None else str(row[0])
 
 
 _HANDLERS: dict[type[events.Event], Callable[[Overlay, Any], None]] = {

@@ -8,10 +8,13 @@ from mlamd.catalog.catalog import Catalog
 from mlamd.catalog.overlay import Overlay
 from mlamd.catalog.state import clock, counters, document_hash, name_hash
 from mlamd.catalog.tables import key, number
+from mlamd.model.events import TOO_MANY
 from mlamd.model.files import FileStat
 from mlamd.model.processes import ProcessKey, UnfinishedStep
 
 _MOST_ALIKE = 64
+_UNSEEN = (None, [0, TOO_MANY])
+"""What the catalog says of a version that nobody has looked at."""
 
 if TYPE_CHECKING:
     from mlamd.model.events import Used
@@ -82,7 +85,7 @@ class CatalogMemory:
             return [
                 (version, path, stat, row[4])
                 for version, path, stat, row in _standing(tables)
-                if row[4] is not None and tables.get("meanings", key(version)) is None
+                if row[4] is not None and tables.get("meanings", key(version)) in _UNSEEN
             ]
 
     def content(self, version: int) -> tuple[int, bytes] | None:

@@ -1,12 +1,12 @@
 """``mlamd show``."""
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from mlamd.cli import asset, dataset, document, folded, metrics, params, text
+from mlamd.cli import surroundings as surroundings_text
 from mlamd.cli.answer import Question, json_option, question, say_of_run
 from mlamd.cli.resources import brief, course, gpu_line
 from mlamd.lineage.directories import Directory, resolve_all
@@ -14,7 +14,7 @@ from mlamd.lineage.gaps import of_runs
 from mlamd.lineage.inputs import Used, inputs, outputs
 from mlamd.lineage.meanings import kind_of, place_of
 from mlamd.lineage.resources import resources
-from mlamd.lineage.surroundings import Surroundings, surroundings
+from mlamd.lineage.surroundings import surroundings, untracked_read
 from mlamd.model.derived import FileVersion, Run, Step
 
 _MOST_ROWS = 12
@@ -52,6 +52,8 @@ def _show_run(asked: Question, run: Run, *, files: bool, as_json: bool) -> None:
     read = folded.Folded(asked, used, made=False, files=files and not as_json)
     written = folded.Folded(asked, made, made=True, files=files and not as_json)
     around = surroundings(view, run)
+    paths = (item.version.path for item in used)
+    unknown_to_git = untracked_read(view, run, paths, asked.place.root)
     if as_json:
         data = {
             "parameters": [params.row(one) for one in params.of_run(asked, run)],
@@ -62,7 +64,7 @@ def _show_run(asked: Question, run: Run, *, files: bool, as_json: bool) -> None:
             "datasets_written": written.rows(),
             "models_read": read.model_rows(),
             "models_written": written.model_rows(),
-            "surroundings": _surroundings_row(around),
+            "surroundings": surroundings_text.row(around, unknown_to_git),
             "steps": [document.step_row(view, view.step(step)) for step in view.steps_of(run.number)],
         }
         say_of_run(asked, "run", run, data)
@@ -79,7 +81,7 @@ def _show_run(asked: Question, run: Run, *, files: bool, as_json: bool) -> None:
     _files(asked, "read", used, read, made=False)
     _files(asked, "wrote", made, written, made=True)
     _print_steps(asked, run)
-    _print_surroundings(around)
+    surroundings_text.show(around, unknown_to_git)
     course(resources(view, run))
     text.gaps(of_runs(view, [run]))
 
@@ -144,52 +146,3 @@ def _print_steps(asked: Question, run: Run) -> None:
             step = asked.view.step(number)
             took = text.duration(step.started_ns, step.ended_ns)
             text.say(f"  {text.step_line(step)}  ({took})")
-
-
-def _print_surroundings(around: Surroundings) -> None:
-    lines = [*_code_lines(around.code), *_python_lines(around.packages), *_host_lines(around.host)]
-    if around.variables:
-        names = sorted(around.variables)
-        lines.append(("variables", ", ".join(f"{name}={around.variables[name]}" for name in names)))
-    if not lines:
-        return
-    text.say()
-    for name, words in lines:
-        text.say(f"{name:<10} {text.one_line(words)}")
-
-
-def _code_lines(code: Mapping[str, Any]) -> list[tuple[str, str]]:
-    if not code:
-        return []
-    branch = code.get("branch") or "no branch"
-    commit = str(code.get("commit") or "no commit yet")[:12]
-    dirty = len(code.get("dirty") or ())
-    state = f"{dirty} changed" if dirty else "clean"
-    remote = f", {code['remote']}" if code.get("remote") else ""
-    return [("code", f"git {branch} {commit}, {state}{remote}")]
-
-
-def _python_lines(packages: Mapping[str, Any]) -> list[tuple[str, str]]:
-    if not packages:
-        return []
-    count = len(packages.get("packages") or ())
-    version, manager = packages.get("version") or "", packages.get("manager")
-    return [("python", f"{version} ({manager} {packages.get('prefix')}, {count} packages)")]
-
-
-def _host_lines(host: Mapping[str, Any]) -> list[tuple[str, str]]:
-    if not host:
-        return []
-    memory = text.size(host.get("memory_bytes"))
-    words = f"{host.get('host')}, {host.get('system')}, {host.get('cores')} x {host.get('cpu')}, {memory}"
-    gpus = host.get("gpus") or []
-    return [("machine", words + (f", {', '.join(gpus)}" if gpus else ""))]
-
-
-def _surroundings_row(around: Surroundings) -> dict[str, Any]:
-    return {
-        "variables": dict(around.variables),
-        "packages": dict(around.packages) or None,
-        "code": dict(around.code) or None,
-        "host": dict(around.host) or None,
-    }

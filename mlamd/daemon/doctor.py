@@ -237,17 +237,17 @@ def check_gaps(workspace: Workspace) -> Iterator[Finding]:
     for reason, gaps in sorted(by_reason.items()):
         times = sum(gap.count for gap in gaps)
         what = f"{reason}, {times} times in the last 24 hours; the last: {gaps[-1].detail or reason}"
-        state_: State = (
-            "note" if reason in {"not-running", "unattributed", "unreadable", "late"} else "problem"
-        )
+        state_: State = "note" if reason in _LIMITS else "problem"
         yield Finding("gaps", state_, what, _ADVICE.get(reason, ""))
 
 
+_LIMITS = frozenset({"not-running", "unattributed", "unreadable", "late", "surroundings-missed"})
 _ADVICE = {
     "overflow": "raise fs.inotify.max_queued_events, or use exact capture, which has no such limit",
     "inbox-full": "was the recorder stopped, or the machine overloaded?",
     "sensor-full": "the recorder did not read for a long time: was it stopped?",
     "sensor-down": "see recorder.log for why the sensor ended",
+    "surroundings-missed": "lineage is complete; only packages, code and machine of those are unknown",
     "killed": "see why the recorder was killed: dmesg, journalctl",
 }
 

@@ -20,7 +20,7 @@ from mlamd.host.files import ContentError, FileHost
 from mlamd.journal import documents
 from mlamd.journal.documents import MEANING
 from mlamd.model import codec
-from mlamd.model.events import Event, Recognised
+from mlamd.model.events import TOO_MANY, Event, Recognised
 from mlamd.model.files import FileStat
 from mlamd.recognise.finding import depends_on_path, is_sampled
 from mlamd.recognise.worker import LENGTH, MOST_ANSWER_BYTES
@@ -117,7 +117,8 @@ def _received(connection: socket.socket, size: int) -> bytes:
 class Recognising:
     """The queue of what is to be looked at, and what was found.
 
-    ``woken`` is called when there is something new. If it is not ``enabled``, nothing is ever wanted.
+    ``woken`` is called when there is something new. If it is not ``enabled``, nothing is ever wanted. Of what
+    is wanted while so many as ``most`` wait, the reason why it was not looked at is told.
     """
 
     def __init__(
@@ -128,7 +129,9 @@ class Recognising:
         woken: Callable[[], None],
         *,
         enabled: bool,
+        most: int = _MOST_WAITING,
     ) -> None:
+        self._most = most
         self._enabled = enabled
         self._files = files
         self._memory = memory
@@ -152,9 +155,12 @@ class Recognising:
 
     def want(self, version: int, path: bytes, name: bytes, stat: FileStat, digest: bytes) -> None:
         """Have a version looked at, soon; a later call for the same one counts."""
-        if not self._enabled or len(self._waiting) >= _MOST_WAITING:
+        waits = version in self._waiting
+        if not self._enabled or (not waits and self._is_one_of_many(name)):
             return
-        if version not in self._waiting and self._is_one_of_many(name):
+        if not waits and len(self._waiting) >= self._most:
+            self._done.append(Recognised(version, 0, TOO_MANY))
+            self._woken()
             return
         task = _Task(version, path, name, stat, digest, time.monotonic() + _DELAY_S)
         self._waiting[version] = task

@@ -26,6 +26,7 @@ from mlamd.daemon.contexts import Contexts, Place
 from mlamd.daemon.digests import Digester
 from mlamd.daemon.documents import Documents
 from mlamd.daemon.inbox import Inbox, Item
+from mlamd.daemon.libraries import Libraries
 from mlamd.daemon.lock import StoreLock
 from mlamd.daemon.patterns import IGNORE_FILE, load_noise
 from mlamd.daemon.recognising import Recognising
@@ -45,6 +46,7 @@ from mlamd.model import events
 from mlamd.model import observations as seen
 from mlamd.model.derived import EXPERIMENTS
 from mlamd.model.files import FileStat
+from mlamd.model.processes import ProcessKey
 from mlamd.sensors.frames import Numbered
 from mlamd.sensors.gpus import GpuSampler
 from mlamd.sensors.own import OwnReads
@@ -122,7 +124,8 @@ class Recorder:
         self._recognising = Recognising(
             self._files, self._memory, self._documents, self._wake, enabled=self.settings.recognise
         )
-        self._contexts = Contexts(self._documents, self._clock, self._wake)
+        self._contexts = Contexts(self._documents, self._clock, self._wake, self.settings.keep_variables)
+        self._libraries = Libraries(self._documents, self._clock, self.attributor.at_work, self._wake)
         self._kinds: dict[int, str] = {}
         """The kinds of runs that have begun here and not ended; of others the catalog knows it."""
         self.sources: Sources
@@ -182,6 +185,7 @@ class Recorder:
                 nursery.start_soon(self._pump)
                 nursery.start_soon(self._sample)
                 nursery.start_soon(self._contexts.run)
+                nursery.start_soon(self._libraries.run)
                 nursery.start_soon(self._recognising.run)
                 if self._mount is not None:
                     nursery.start_soon(self._watch_covered)
@@ -281,8 +285,11 @@ class Recorder:
                 detail = "the recorder was stopped before it had taken in all that had happened"
                 since_ns = blind_ns or self._memory.clock()
                 self.attributor.observe(seen.Lost(now_ns, since_ns, b"", "stopped", detail))
+            self._tell_missed(final=True)
             self.attributor.finish(now_ns)
             self._collect(self.attributor.drain())
+            self._libraries.finish()
+            self.writer.add(self._libraries.take())
             self.writer.add(self.digester.given_up(final=True))
             self.writer.add([events.SessionEnded(self._clock.now_ns(), self.session, "stopped")])
             await self.writer.commit(fold=True, force=True)
@@ -426,12 +433,19 @@ class Recorder:
         self.writer.add(self.digester.take())
         self.writer.add(self.digester.given_up())
         self.writer.add(self._contexts.take())
+        self.writer.add(self._libraries.take())
         self.writer.add(self._recognising.take())
         self.sources.known(self.digester.take_known())
+        self._tell_missed()
         dropped = self.writer.take_dropped()
         if dropped:
             detail = f"{dropped} events could not be stored: {self.writer.trouble}"
             self.attributor.observe(seen.Lost(now_ns, now_ns, b"", "store-full", detail))
+
+    def _tell_missed(self, *, final: bool = False) -> None:
+        missed = self._contexts.take_missed(final=final)
+        if missed is not None:
+            self.attributor.observe(missed)
 
     def _take_in(self, item: Item) -> None:
         if isinstance(item, Numbered):
@@ -522,13 +536,15 @@ class Recorder:
         maybe_appended = self.attributor.take_maybe_appended()
         for event in made:
             if type(event) is events.Sealed:
-                self._contexts.code_changed()
                 maybe = event.version in maybe_appended
                 path = self.attributor.path_of(event.path)
+                self._contexts.code_changed(path)
                 ready.append(self.digester.complete(event, path, maybe_appended=maybe))
                 continue
             if type(event) is events.StepStarted:
                 self._begun(event)
+            elif type(event) is events.StepEnded:
+                self._libraries.ended(event.step)
             elif type(event) is events.RunStarted:
                 self._kinds[event.run] = event.kind
             elif type(event) is events.RunEnded:
@@ -548,9 +564,12 @@ class Recorder:
         """Have the surroundings of a step of an experiment found out."""
         if (self._kinds.get(event.run) or self._memory.kind(event.run)) in EXPERIMENTS:
             named = self.attributor.words_of
+            self._libraries.begun(event.step)
             directory, executable = named(event.cwd)[0], named(event.executable)[0]
             program = named(event.program)[0] if event.program else executable
-            self._contexts.want(Place(event.step, directory, program, executable))
+            process = ProcessKey(event.boot, event.pid, event.start)
+            cgroup = named(event.cgroup)[0] if event.cgroup else ""
+            self._contexts.want(Place(event.step, directory, program, executable, process, cgroup))
 
     def _digested(self, version: int, path: bytes, stat: FileStat, digest: bytes) -> None:
         """Have a version of which the content is known looked at."""

@@ -6,9 +6,15 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
+from mlamd.host.containers import Inside
 
-def machine() -> dict[str, object]:
-    """Return name, system, kernel, processor, memory in bytes, and graphics processors of this machine."""
+
+def machine(within: Inside, directory: str = "/") -> dict[str, object]:
+    """Return name, system, kernel, processor, memory in bytes, and graphics processors of this machine.
+
+    ``disk_bytes`` is the size of the file system of ``directory``. ``within`` is the container that we are
+    in; ``container`` is left out where it is none.
+    """
     found: dict[str, object] = {
         "host": socket.gethostname(),
         "system": _system(),
@@ -20,12 +26,15 @@ def machine() -> dict[str, object]:
     kilobytes = _field(Path("/proc/meminfo"), "MemTotal").split(" ")[0]
     if kilobytes.isdigit():
         found["memory_bytes"] = int(kilobytes) * 1024
+    with suppress(OSError):
+        disk = os.statvfs(directory)
+        found["disk_bytes"] = disk.f_blocks * disk.f_frsize
     gpus = [
         _field(place, "Model") for place in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
     ]
     if gpus:
         found |= {"gpus": gpus, "gpu_driver": _first_line(Path("/proc/driver/nvidia/version"))}
-    return found
+    return found | {"container": within.row()} if within.kind else found
 
 
 def _system() -> str:

@@ -1,7 +1,6 @@
 """Processes as ``/proc`` shows them. Sources: proc_pid_stat(5), proc_pid_fdinfo(5), pidfd_open(2)."""
 
 import os
-import re
 import stat
 import time
 from collections.abc import Collection, Iterable
@@ -11,6 +10,7 @@ from typing import Any
 
 import psutil
 
+from mlamd.host.containers import cgroup_of, container_in
 from mlamd.host.exits import ExitWatch
 from mlamd.host.processes import Pulse
 from mlamd.host.sockets import unix_peers
@@ -339,37 +339,6 @@ def _access(base: str, number: str) -> tuple[bool, bool]:
         return False, False
     mode = flags & _ACCESS
     return mode in {os.O_RDONLY, os.O_RDWR}, mode in {os.O_WRONLY, os.O_RDWR}
-
-
-_CONTAINER = re.compile(
-    r"(?:^|[/:-])(?<!conmon-)([0-9a-f]{64})(?:\.scope)?(?:/|$)"
-    r"|/(?:lxc/|lxc\.payload[./]|machine-)([^/]+?)(?:\.scope)?(?:/|$)"
-)
-
-
-def cgroup_of(text: str) -> str:
-    """Return the control group in ``/proc/PID/cgroup``: the unified one, else systemd's, else the longest.
-
-    Source: cgroups(7).
-    """
-    paths = {}
-    for line in text.splitlines():
-        _, names, path = line.split(":", 2)
-        paths[names] = path
-    unified = paths.get("", "/")
-    return (
-        unified if unified != "/" else paths.get("name=systemd") or max(paths.values(), key=len, default="/")
-    )
-
-
-def container_in(cgroup: str) -> str:
-    """Return the id of the container in the name of a control group, "" if there is none.
-
-    Docker, containerd, podman and Kubernetes name theirs by 64 hexadecimal digits, LXC and nspawn by a name.
-    Their monitors (``conmon``, ``lxc.monitor``) are not inside.
-    """
-    found = _CONTAINER.search(cgroup)
-    return (found.group(1) or found.group(2)) if found is not None else ""
 
 
 def exists(pid: int) -> bool:

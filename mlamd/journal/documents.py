@@ -3,7 +3,10 @@
 ``MEANING``   {kind, format, made, facts}: what a content is (``mlamd.recognise.finding``)
 ``PACKAGES``  an interpreter and the distributions that are installed for it
 ``CODE``      the state of a git repository
-``HOST``      the machine
+``HOST``      the machine, and the container that the recorder is in
+``CONTAINER`` the container of a step, if that is another one (empty: none)
+``NATIVE``    the native libraries that a step loaded (``mlamd.host.libraries``)
+``VARIABLES`` those of its environment that the user wants to have kept, by name
 """
 
 import zlib
@@ -12,7 +15,8 @@ from typing import Any
 
 from mlamd.model import codec
 
-MEANING, PACKAGES, CODE, HOST = "meaning", "packages", "code", "host"
+MEANING, PACKAGES, CODE = "meaning", "packages", "code"
+HOST, CONTAINER, NATIVE, VARIABLES = "host", "container", "native", "variables"
 
 
 def pack(knowledge: Mapping[str, Any]) -> bytes:

@@ -1,9 +1,10 @@
-"""What differs between two runs apart from their files: parameters, metrics, packages, code, machine."""
+"""What differs between two runs apart from their files: parameters, metrics, code, and where they ran."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlamd.lineage.libraries import cuda
 from mlamd.lineage.metrics import metrics
 from mlamd.lineage.parameters import parameters
 from mlamd.lineage.surroundings import Surroundings, surroundings
@@ -42,7 +43,9 @@ def compare(
         "packages": [_packages(one) for one in around],
         "code": [_code(one) for one in around],
         "variables": [dict(one.variables) for one in around],
-        "machine": [dict(one.host) for one in around],
+        "cuda": [cuda(one.native, one.packages, one.host) for one in around],
+        "machine": [_machine(one) for one in around],
+        "container": [dict(one.container) for one in around],
     }
     return {sort: _compared(*sides) for sort, sides in pairs.items() if any(sides)}
 
@@ -68,8 +71,15 @@ def _metrics(view: View, run: Run, lower: Collection[str], higher: Collection[st
 
 
 def _packages(around: Surroundings) -> dict[str, Any]:
-    found = dict(around.packages.get("packages") or {})
+    """Return the versions of packages; those of conda that are distributions too are there twice."""
+    of_conda = {f"conda {name}": version for name, version in (around.packages.get("conda") or {}).items()}
+    found = {**(around.packages.get("packages") or {}), **of_conda}
     return {"python": around.packages.get("version"), **found} if around.packages else {}
+
+
+def _machine(around: Surroundings) -> dict[str, Any]:
+    """Return the machine; the container stands for itself."""
+    return {name: value for name, value in around.host.items() if name != "container"}
 
 
 def _code(around: Surroundings) -> dict[str, Any]:

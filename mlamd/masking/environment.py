@@ -32,7 +32,9 @@ ALLOWED = tuple(
     WANDB_ENTITY WANDB_NAME WANDB_MODE WANDB_RUN_ID WANDB_RUN_GROUP WANDB_DIR WANDB_TAGS
     WANDB_SWEEP_ID MLFLOW_TRACKING_URI MLFLOW_EXPERIMENT_NAME MLFLOW_EXPERIMENT_ID MLFLOW_RUN_ID CI
     GITHUB_RUN_ID GITHUB_SHA GITHUB_REPOSITORY CI_JOB_ID CI_COMMIT_SHA BUILD_NUMBER HYDRA_FULL_ERROR
-    DVC_EXP_NAME DVC_STAGE CLEARML_TASK_ID AIP_* SM_* LANG LC_ALL LC_NUMERIC TZ
+    DVC_EXP_NAME DVC_STAGE CLEARML_TASK_ID AIP_* SM_* LANG LC_ALL LC_NUMERIC TZ SLURM_STEP_NUM_TASKS
+    SLURM_CONTAINER SLURM_CONTAINER_ID PBS_ARRAYID PBS_QUEUE PBS_NUM_NODES LSB_QUEUE PET_* CROSS_RANK
+    CROSS_SIZE APPTAINER_CONTAINER APPTAINER_NAME SINGULARITY_CONTAINER SINGULARITY_NAME
     """.split()
 )
 """Patterns of names, as a shell matches file names. ``*`` also matches ``_``."""
@@ -47,6 +49,11 @@ def _allowed(extra: tuple[str, ...]) -> re.Pattern[str]:
 def is_kept(name: str) -> bool:
     """Say whether a variable of this name is kept."""
     return _allowed(()).match(name) is not None
+
+
+def is_also_kept(name: str, extra: tuple[str, ...]) -> bool:
+    """Say whether a variable of this name is kept only because ``extra`` allows it."""
+    return _allowed(extra).match(name) is not None and not is_kept(name)
 
 
 def environment(pairs: Iterable[tuple[str, str]], extra: tuple[str, ...] = ()) -> dict[str, str]:

@@ -295,9 +295,16 @@ class Recognised:
     reason: str = ""
 
 
+TOO_MANY = "too many others waited to be looked at"
+"""The reason of a version that nobody came to look at: the next recorder does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surrounded:
-    """In what surroundings a step ran: documents, one of each sort at most."""
+    """In what surroundings a step ran: documents, one of each sort at most.
+
+    A later one of the same step adds to it, and replaces what it has of the same sort.
+    """
 
     step: int
     at_ns: int

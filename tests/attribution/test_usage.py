@@ -235,6 +235,27 @@ def test_living_are_told_with_those_that_touched_nothing(world):
     assert world.attributor.living() == []
 
 
+def test_who_works_for_a_step_is_told_with_it(world):
+    """The step's own process comes first; a program of another step, or of none, is not among them."""
+    launcher = world.shell() / "/usr/bin/python3 /usr/bin/torchrun --nproc 2 train.py"
+    worker = launcher / "/usr/bin/python3 -u train.py"
+    launcher / "date"
+    world.poll()
+    world.writes("a", by=launcher)
+    world.writes("b", by=worker)
+    (step,) = [event.step for event in world.settle().events if type(event).__name__ == "StepStarted"]
+    assert world.attributor.at_work([step]) == {step: [launcher.key, worker.key]}
+    assert world.attributor.at_work([]) == {}
+    worker.exit()
+    world.settle()
+    assert world.attributor.at_work([step, 77]) == {step: [launcher.key]}
+    launcher.exec("python other.py")
+    world.tick(100 * MS)
+    world.poll()
+    world.settle()
+    assert world.attributor.at_work([step]) == {}
+
+
 def test_living_of_a_pipeline_are_one_run(world):
     shell = world.shell()
     job = shell / "python a.py"

@@ -13,6 +13,7 @@ from mlamd.catalog.catalog import Catalog, current, in_memory
 from mlamd.catalog.fold import fold
 from mlamd.catalog.overlay import Empty, Overlay
 from mlamd.catalog.tables import LATER, TABLES, key
+from mlamd.journal import documents
 from mlamd.journal.log import Journal
 from mlamd.model import codec, events
 from mlamd.model.evidence import Grade, Via
@@ -96,6 +97,7 @@ def _use(draw: Any, story: Story, at: int, steps: list[int], versions: list[int]
     if steps:
         step = steps[number % len(steps)]
         story.events.append(events.Used(step, at, number, number, 2, 3, 4, 5, delay))
+        story.surround(step, at, **{("host", "code", "native")[number % 3]: {"known": number}})
     story.events.append(events.Sampled(1 + number % 2, at, number, 1, 2, 3, 4, 5, delay, 6, 7))
 
 
@@ -202,6 +204,21 @@ def test_catalog_of_a_program_that_knew_fewer_tables(tmp_path, monkeypatch):
         assert len(list(tables.scan("samples"))) == 1
     catalog.close()
     assert check.rebuild(tmp_path).same
+
+
+def test_later_surroundings_add_to_earlier_ones():
+    story = Story()
+    step = story.step(story.run("x"))
+    for at, knowledge in enumerate(({"host": 1, "code": 2}, {"native": 3}, {"native": 4, "code": 5})):
+        story.surround(step, at, **{sort: {"known": known} for sort, known in knowledge.items()})
+    tables = Overlay(Empty())
+    fold(tables, 0, story.events)
+    rows = [tables.get("documents", key(number)) for number in tables.get("surroundings", key(step))]
+    assert {sort: documents.unpack(value)["known"] for sort, value in rows} == {
+        "host": 1,
+        "code": 5,
+        "native": 4,
+    }
 
 
 def test_catch_up(tmp_path):

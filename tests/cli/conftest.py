@@ -1,5 +1,7 @@
 """A workspace whose store has something of everything, without a recorder."""
 
+from pathlib import Path
+
 import pytest
 
 from mlamd import workspace
@@ -11,7 +13,7 @@ from tests.story import S, Story
 ODD = b"odd \xff\nname"
 
 
-def _tell() -> Story:
+def _tell(root: Path) -> Story:
     story = Story()
     story.session()
     raw = story.existing("raw.csv")
@@ -32,7 +34,14 @@ def _tell() -> Story:
     story.end(first, [shell, prepare, sort], 6)
     for number, (public, begin) in enumerate((("aaaa000000000002", 10), ("bbbb000000000003", 20))):
         run = story.run(f"python train.py {number}", begin, public=public)
-        step = story.step(run, f"python train.py {number}", begin)
+        placed = (
+            f"SLURM_JOB_ID=7{number}",
+            "SLURM_ARRAY_TASK_ID=3",
+            "RANK=1",
+            "WORLD_SIZE=4",
+            "MASTER_ADDR=a",
+        )
+        step = story.step(run, f"python train.py {number}", begin, variables=placed)
         story.read(step, clean, begin + 1)
         story.read(step, odd, begin + 1, Grade.OBSERVED)
         pictures = [
@@ -53,13 +62,7 @@ def _tell() -> Story:
     story.mean(results, "dataset", {"rows": 1}, "csv", made="metrics")
     points = {"loss": {"steps": [0, 1], "values": [1.0, 0.5]}}
     story.mean(log, "metrics", {"series": points, "scalars": {"accuracy": 0.75}}, "csv")
-    story.surround(
-        step,
-        25,
-        host={"host": "box", "system": "Linux", "cores": 2, "cpu": "fast", "memory_bytes": 10**9},
-        packages={"version": "3.11", "manager": "venv", "prefix": "/v", "packages": {"numpy": "2"}},
-        code={"branch": "main", "commit": "0123456789abcdef", "dirty": ["a.py"], "remote": ""},
-    )
+    _surround(story, step, root)
     story.use(prepare, 6, block_delay_ns=7)
     story.use(step, 25)
     story.sample(run, 22)
@@ -75,10 +78,34 @@ def _tell() -> Story:
     return story
 
 
+def _surround(story: Story, step: int, root: Path) -> None:
+    """Say something of all that is known of where a step ran."""
+    unknown = {
+        "root": str(root),
+        "untracked": ["clean.csv", "never.csv", "data/1/0.png"],
+        "untracked_count": 3,
+    }
+    story.surround(
+        step,
+        25,
+        host={
+            "host": "box",
+            "system": "Linux",
+            "cores": 2,
+            "cpu": "fast",
+            "memory_bytes": 10**9,
+            "container": {"kind": "podman", "id": "ab" * 32, "image": "train:3"},
+        },
+        native={"libraries": ["/c/libcudart.so.12.4.99", "/usr/lib/libc.so.6"], "packages": ["numpy"]},
+        packages={"version": "3.11", "manager": "venv", "prefix": "/v", "packages": {"numpy": "2"}},
+        code={"branch": "main", "commit": "0123456789abcdef", "dirty": ["a.py"], "remote": "", **unknown},
+    )
+
+
 @pytest.fixture
 def told(project: Project) -> Project:
     """A stopped workspace with a store that was written by hand."""
     made, _ = workspace.create(project.root)
     (made.store / "settings.toml").write_text("fold_above_files = 2\n")
-    _tell().tell(made.store, folded=20)
+    _tell(project.root).tell(made.store, folded=20)
     return project

@@ -44,7 +44,21 @@ def _sections() -> dict[str, str]:
     return {kind: shared + text for kind, text in kinds.items()}
 
 
-_FREE = frozenset({"facts", "variables", "packages", "code", "host", "endings", "kinds", "formats", "dtypes"})
+_FREE = frozenset(
+    {
+        "facts",
+        "variables",
+        "packages",
+        "code",
+        "host",
+        "native",
+        "cuda",
+        "endings",
+        "kinds",
+        "formats",
+        "dtypes",
+    }
+)
 """What is below these has pages of its own, or names that users gave."""
 
 

@@ -4,18 +4,25 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
+from mlamd.catalog.catalog import Catalog
+from mlamd.catalog.memory import CatalogMemory
 from mlamd.daemon import client
+from mlamd.daemon.documents import Documents
 from mlamd.daemon.recognising import Recognising, Worker
-from mlamd.host.files import ContentError
+from mlamd.host.files import ContentError, LocalFiles
 from mlamd.model import codec
+from mlamd.model.events import TOO_MANY, Recognised
+from mlamd.model.files import FileStat
 from mlamd.recognise.finding import is_sampled
+from mlamd.sensors.own import OwnReads
 from tests.conftest import Project, until
+from tests.story import Story
 
 pytestmark = pytest.mark.linux
 
@@ -117,3 +124,33 @@ def test_of_many_pictures_some_are_looked_at() -> None:
     skipped = [number for number in range(3_000) if book._is_one_of_many(b"d/%d.png" % number)]
     assert len(skipped) == 2_500 - 50
     assert not any(book._is_one_of_many(b"d/%d.png" % number) for number in range(500))
+
+
+def test_what_was_too_much_is_looked_at_by_the_next_recorder(tmp_path: Path) -> None:
+    story = Story()
+    story.session()
+    looked, failed, left, new = (story.existing(name) for name in ("looked", "failed", "left", "new"))
+    story.mean(looked, "generic", {})
+    story.events += [Recognised(failed, 0, "it crashed"), Recognised(left, 0, TOO_MANY)]
+    story.tell(tmp_path)
+    with closing(Catalog(tmp_path, write=True)) as catalog:
+        assert {row[0] for row in CatalogMemory(catalog).unrecognised()} == {left, new}
+
+
+def test_of_what_is_too_much_it_is_told_that_nobody_looked(tmp_path: Path) -> None:
+    with closing(Catalog(tmp_path, write=True)) as catalog:
+        memory = CatalogMemory(catalog)
+        woken: list[int] = []
+        files = LocalFiles(OwnReads(), frozenset())
+        recognising = Recognising(
+            files, memory, Documents(memory), lambda: woken.append(1), enabled=True, most=2
+        )
+        stat = FileStat(1, 1, 1, 1, 1, 1)
+        for version in range(1, 4):
+            recognising.want(version, b"/w/a", b"a", stat, b"d" * 32)
+        recognising.renamed(2, b"/w/b", b"b", stat, None)
+        (told,) = recognising.take()
+        assert isinstance(told, Recognised)
+        assert (told.version, told.document) == (3, 0)
+        assert told.reason == TOO_MANY
+        assert (recognising.waiting, woken) == (2, [1])

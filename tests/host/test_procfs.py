@@ -6,15 +6,12 @@ import sys
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mlamd.host.procfs import ProcFs, cgroup_of, container_in, look_at_image
+from mlamd.host.procfs import ProcFs, look_at_image
 
 pytestmark = pytest.mark.linux
 
 _ID = "3f7c9a0b12de4567890abcdef0123456789abcdef0123456789abcdef012345a"
-_POD = "kubepods-besteffort-pod5a8e7c1e_2c34_4f0e_9d1c_0123456789ab"
 
 
 @pytest.fixture
@@ -22,75 +19,6 @@ def table():
     made = ProcFs()
     yield made
     made.close()
-
-
-@pytest.mark.parametrize(
-    ("cgroup", "container"),
-    [
-        (f"/docker/{_ID}", _ID),
-        (f"/docker/{_ID}/", _ID),
-        (f"/docker/{_ID}/inner", _ID),
-        (f"/system.slice/docker-{_ID}.scope", _ID),
-        (f"/system.slice/docker-{_ID}.scope/init.scope", _ID),
-        (f"/machine.slice/libpod-{_ID}.scope", _ID),
-        (f"/machine.slice/libpod-{_ID}.scope/container", _ID),
-        (f"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{_ID}.scope", _ID),
-        (f"/kubepods.slice/kubepods-besteffort.slice/{_POD}.slice/cri-containerd-{_ID}.scope", _ID),
-        (f"/kubepods.slice/kubepods-burstable.slice/{_POD}.slice/crio-{_ID}.scope", _ID),
-        (f"/kubepods/besteffort/pod5a8e7c1e-2c34-4f0e-9d1c-0123456789ab/{_ID}", _ID),
-        (f"/system.slice/containerd.service/kubepods-burstable-pod5a8e.slice:cri-containerd:{_ID}", _ID),
-        (f"/actions_job/{_ID}", _ID),
-        (f"/../{_ID}", _ID),
-        ("/lxc/web", "web"),
-        ("/lxc/web/system.slice/cron.service", "web"),
-        ("/lxc.payload.web", "web"),
-        ("/lxc.payload/web", "web"),
-        ("/lxc.payload.web/user.slice", "web"),
-        ("/machine.slice/machine-debian.scope", "debian"),
-        ("/machine.slice/machine-debian.scope/payload", "debian"),
-        ("/", ""),
-        ("", ""),
-        ("/init.scope", ""),
-        ("/user.slice/user-1000.slice/session-3.scope", ""),
-        ("/system.slice/docker.service", ""),
-        ("/machine.slice", ""),
-        ("/lxc.monitor.web", ""),
-        (f"/docker/{_ID[:-1]}", ""),
-        (f"/docker/{_ID}a", ""),
-        (f"/docker/{_ID.upper()}", ""),
-        (f"/machine.slice/libpod-conmon-{_ID}.scope", ""),
-    ],
-)
-def test_container_in(cgroup, container):
-    assert container_in(cgroup) == container
-
-
-@given(st.text(max_size=100))
-def test_container_in_any_text(text):
-    assert container_in(f"/docker/{_ID}") == _ID
-    container_in(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "cgroup"),
-    [
-        ("0::/user.slice/session-3.scope\n", "/user.slice/session-3.scope"),
-        ("0::/\n", "/"),
-        ("", "/"),
-        (
-            f"12:pids:/docker/{_ID}\n11:memory:/docker/{_ID}\n1:name=systemd:/docker/{_ID}\n0::/docker/{_ID}\n",
-            f"/docker/{_ID}",
-        ),
-        (
-            "3:cpu,cpuacct:/\n1:name=systemd:/user.slice/session-1.scope\n0::/\n",
-            "/user.slice/session-1.scope",
-        ),
-        (f"3:cpu,cpuacct:/docker/{_ID}\n2:cpuset:/\n", f"/docker/{_ID}"),
-        ("0::/odd:name:with:colons\n", "/odd:name:with:colons"),
-    ],
-)
-def test_cgroup_of(text, cgroup):
-    assert cgroup_of(text) == cgroup
 
 
 def test_container_of_a_fake_process(tmp_path):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlamd.masking.environment import environment
+from mlamd.masking.environment import environment, is_also_kept
 from tests.masking.fakes import PASSWORD, drawn
 
 KEPT = {
@@ -26,6 +26,10 @@ KEPT = {
     "JAX_PLATFORMS": "cpu",
     "RAY_JOB_ID": "01000000",
     "POD_NAME": "train-0",
+    "PBS_QUEUE": "gpu",
+    "LSB_JOBINDEX": "2",
+    "SLURM_STEP_NUM_TASKS": "8",
+    "APPTAINER_CONTAINER": "/images/train.sif",
 }
 LEFT_OUT = """
     HOME USER PATH SSH_AUTH_SOCK HF_TOKEN WANDB_API_KEY AWS_SECRET_ACCESS_KEY OPENAI_API_KEY
@@ -40,6 +44,12 @@ def test_the_allowed_variables_are_kept_and_no_others():
 
 def test_patterns_of_the_user_are_added():
     assert environment([("MY_FLAG", "1"), ("HOME", "/")], ("MY_*",)) == {"MY_FLAG": "1"}
+
+
+def test_what_only_the_user_keeps():
+    assert is_also_kept("MY_FLAG", ("MY_*", "RANK"))
+    assert not is_also_kept("RANK", ("MY_*", "RANK"))
+    assert not is_also_kept("HOME", ("MY_*",))
 
 
 def test_values_are_masked():
