@@ -9,6 +9,8 @@ import shutil
 import subprocess
 from urllib.parse import urlsplit, urlunsplit
 
+from mlamd.masking.passages import mask_text
+
 _PATIENCE_S = 10.0
 _MOST_DIFF_BYTES = 200_000
 _MOST_UNTRACKED = 500
@@ -55,7 +57,7 @@ def state(directory: str) -> dict[str, object] | None:
         "root": os.fsdecode(root.strip()),
         "commit": commit,
         "branch": branch.decode("utf-8", "replace"),
-        "remote": without_credentials(remote.decode("utf-8", "replace")),
+        "remote": mask_text(without_credentials(remote.decode("utf-8", "replace"))),
         "dirty": [os.fsdecode(name) for name in (dirty or b"").rstrip(b"\0").split(b"\0") if name],
         "untracked": [os.fsdecode(name) for name in others[:_MOST_UNTRACKED]],
         "untracked_count": len(others),

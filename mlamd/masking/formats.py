@@ -9,6 +9,7 @@ from functools import cache
 from typing import NamedTuple
 
 MASK = "***"
+_KNOWN = re.compile(r"[A-Za-z0-9_.-]{1,20}\*\*\*$")
 
 
 class Format(NamedTuple):
@@ -97,3 +98,9 @@ def mask_formats(text: str) -> str:
         if one.marker in text:
             text = _compiled(place).sub(rf"\g<1>{MASK}", text)
     return text
+
+
+def masked_value(value: str) -> str:
+    """Return what stays of a value that is known to be a secret: the prefix of a known form, or nothing."""
+    shown = mask_formats(value)
+    return shown if shown != value and _KNOWN.match(shown) else MASK

@@ -10,12 +10,15 @@ from functools import lru_cache
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _LONGEST_NAME = 200
 _LEAST_TOKEN = 6
+_KEYS = frozenset({"key", "keys"})
+_OPAQUE_ONE = "aB1cD2eF3gH4:iJ5kL6mN7oP8"
+_OF_AZURE = re.compile(r"^(?:[\w.]{0,80}\.)?fs\.azure\.account\.key\.")
 
 _SECRET = frozenset(
     """
     password passwords passwd passphrase passcode pwd secret secrets credential credentials creds
     apikey apikeys authtoken accesstoken accesskey secretkey privatekey secretaccesskey
-    authorization pgpassword userpass sshpass
+    authorization pgpassword userpass sshpass passkey passkeys accesskeyid
     """.split()
 )
 """Each says it alone, wherever it stands in the name."""
@@ -37,6 +40,13 @@ _OF_TOKENS = frozenset(
     identity key jupyter notebook client service account comet clearml write read upload admin
     """.split()
 )
+_JOINED = re.compile(r"(\w{2,20}?)(passwords?|passwd|secrets?|keys?|tokens?|pat)$")
+"""Names whose words nothing parts: ``apitoken``, ``dbpassword``, ``clientsecret``."""
+
+_SAME = frozenset("str string value val prod production prd live staging raw plain plaintext".split())
+_OF_STAGES = frozenset("dev test qa uat local".split())
+"""What stands behind a name and leaves it what it is; a stage may be a split of the data as well."""
+
 _OF_MODELS = frozenset(
     """
     pad eos bos unk sep cls mask special start end stop image max min num per next class additional
@@ -50,7 +60,7 @@ _ABOUT = frozenset(
     file files path dir directory folder name names length len size type types env var count dim
     dims field column col url uri policy mode prompt min max limit id index rate prob ratio encoding
     format expiry ttl required enabled hash manager store version scheme backend provider regex
-    pattern
+    pattern flag flags line by dest metavar help action nargs description title label lineno
     """.split()
 )
 """What such words end in is something about a secret, not the secret."""
@@ -73,9 +83,12 @@ _PLAIN = frozenset(
         "digest",
     }
 )
-_REFERENCE = re.compile(r"\$\w+$|\$\{[\w.:]+\}$|\$\(|\{\{|<[^<>]*>$|\[[A-Za-z_]*\]$|%\(\w+\)s$")
+_REFERENCE = re.compile(
+    r"\$\w+$|\$\{[\w.:]+\}$|\$\(|\{\{|<[^<>]*>$|\[[A-Za-z_]*\]$|%\(\w+\)s$"
+    r"|(?:[A-Za-z]{1,9} )?\{[\w.\[\]'\"]*\}$"
+)
 _PATH = re.compile(r"@?(?:~|\.{1,2})?(?:/[\w.-]{1,19}(?![\w.-])){2,}/?$|(?:~|\.{1,2})/[\w./-]+$")
-_MASKED = re.compile(r".{0,24}\*\*\*$", re.DOTALL)
+_MASKED = re.compile(r"(?i:(?:bearer|basic|digest|token|apikey)\s+)?[\w.:/-]{0,24}\*\*\*$")
 _NUMBER = re.compile(r"[+-]?\d{1,7}(?:\.\d*)?(?:[eE][+-]?\d+)?$")
 _DIGEST = re.compile(r"(?:[a-z0-9]+[:-])?[0-9a-f]{7,128}$|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _OPAQUE = re.compile(r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{12,}")
@@ -89,7 +102,35 @@ _OF_PASS = frozenset(
 
 @lru_cache(maxsize=4096)
 def _words(name: str) -> tuple[str, ...]:
-    return tuple(word.lower() for word in _WORDS.findall(name[-_LONGEST_NAME:]))
+    found = [word.lower() for word in _WORDS.findall(name[-_LONGEST_NAME:])]
+    while len(found) > 1 and found[-1] in _SAME:
+        found.pop()
+    if len(found) > 2 and found[-1] in _OF_STAGES:
+        found.pop()
+    joined = _JOINED.match(found[-1]) if found else None
+    if joined is None or found[-1] in _SECRET:
+        return tuple(found)
+    before, last = joined.groups()
+    known = last.startswith(("pass", "secret")) or before in (_OF_KEYS if last in _KEYS else _OF_TOKENS)
+    return (*found[:-1], before, last) if known else tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def may_be_secret(name: str) -> bool:
+    """Return True if there are values that are to be masked under that name."""
+    return says_secret(name, _OPAQUE_ONE)
+
+
+@lru_cache(maxsize=4096)
+def is_secret(name: str) -> bool:
+    """Return True if ordinary words are to be masked under that name too, as ``correct horse``."""
+    return says_secret(name, "correct horse")
+
+
+def is_login(name: str) -> bool:
+    """Return True for the name of a pair of a user and a password, as ``auth=("ada", "…")``."""
+    words = _words(name)
+    return bool(words) and words[-1] in {"auth", "login", "httpauth"}
 
 
 def looks_opaque(value: str) -> bool:
@@ -102,6 +143,8 @@ def says_secret(name: str, value: str) -> bool:
     bare = value.strip()
     if bare.lower() in _PLAIN or any(known.match(bare) for known in (_REFERENCE, _PATH, _MASKED)):
         return False
+    if _OF_AZURE.search(name):
+        return True
     words = _words(name)
     return bool(words) and _judged(words, bare)
 
@@ -112,13 +155,13 @@ def _judged(words: tuple[str, ...], value: str) -> bool:
         return True
     if not _SECRET.isdisjoint(words):
         return (last not in _ABOUT or looks_opaque(value)) and not _NUMBER.match(value)
-    if last in {"key", "keys"}:
+    if last in _KEYS:
         named = before in _OF_KEYS
         return named or (last == "key" and looks_opaque(value) and not _is_digest(before, value))
     if last == "id" and words[-3:-1] == ("access", "key"):
         return True
-    if last == "token":
-        return _is_token(before, value)
+    if last in {"token", "pat"}:
+        return _is_token(words[-2:], value)
     if last in {"pass", "pw"}:
         return not _NUMBER.match(value) and (not before or before in _OF_PASS or looks_opaque(value))
     if last == "auth":
@@ -126,12 +169,13 @@ def _judged(words: tuple[str, ...], value: str) -> bool:
     return last in {"sig", "signature", "tokens", "cookie", "cookies"} and looks_opaque(value)
 
 
-def _is_token(before: str, value: str) -> bool:
+def _is_token(words: tuple[str, ...], value: str) -> bool:
+    before = words[-2] if len(words) > 1 else ""
     if before in _OF_MODELS:
         return False
     if before in _OF_TOKENS:
         return True
-    if not before:
+    if not before and words[-1] == "token":
         return len(value) >= _LEAST_TOKEN and not _NUMBER.match(value)
     return looks_opaque(value) and not _is_digest(before, value)
 

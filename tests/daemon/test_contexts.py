@@ -17,7 +17,8 @@ from mlamd.catalog.tables import key, number
 from mlamd.daemon.contexts import Contexts, Place
 from mlamd.daemon.documents import Documents
 from mlamd.host.clock import SystemClock
-from mlamd.journal.documents import NATIVE
+from mlamd.journal import documents
+from mlamd.journal.documents import CODE, NATIVE
 from mlamd.lineage.surroundings import untracked_read
 from mlamd.lineage.view import View
 from mlamd.model.events import Documented, Event, Surrounded
@@ -200,16 +201,27 @@ def test_an_environment_that_is_gone_again_is_not_known(tmp_path: Path) -> None:
 
 def test_what_was_changed_before_the_look_is_named(tmp_path: Path) -> None:
     """The state is that of the look; a step may have begun before somebody edited a file."""
-    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "1", "--allow-empty"]):
-        command = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b", *words]
+    code = tmp_path / "code"
+    code.mkdir()
+    for words in (["init", "-q"], ["commit", "-qm", "1", "--allow-empty"]):
+        command = ["git", "-C", str(code), "-c", "user.name=a", "-c", "user.email=a@b", *words]
         subprocess.run(command, check=True, capture_output=True)
-    contexts = _contexts()
-    contexts.code_changed(os.fsencode(tmp_path / "before.py"))
-    contexts.want(Place(1, str(tmp_path), "/bin/true", "/bin/true"))
-    for name in ("before.py", "after.py"):
-        (tmp_path / name).write_text("x")
-    contexts.code_changed(os.fsencode(tmp_path / "after.py"))
-    (place,) = contexts._waiting
-    state = documents.unpack(dict(contexts._look(place))[CODE])
+
+    async def main() -> list[Event]:
+        with closing(Catalog(tmp_path / "store", write=True)) as catalog:
+            contexts = Contexts(Documents(CatalogMemory(catalog)), SystemClock(), lambda: None)
+            contexts.code_changed(os.fsencode(code / "before.py"))
+            contexts.want(Place(1, str(code), "/bin/true", "/bin/true"))
+            for name in ("before.py", "after.py"):
+                (code / name).write_text("x")
+            contexts.code_changed(os.fsencode(code / "after.py"))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(contexts.run)
+                await contexts.settled()
+                nursery.cancel_scope.cancel()
+            return contexts.take()
+
+    told = [event for event in trio.run(main) if isinstance(event, Documented) and event.sort == CODE]
+    (state,) = (documents.unpack(event.value) for event in told)
     assert state["untracked"] == ["after.py", "before.py"]
     assert state["changed_since_start"] == ["after.py"]

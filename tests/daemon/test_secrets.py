@@ -10,7 +10,7 @@ from mlamd.catalog.catalog import current
 from mlamd.catalog.tables import TABLES
 from mlamd.journal import documents
 from tests.conftest import Project
-from tests.masking.fakes import SECRETS
+from tests.masking.fakes import SECRETS, drawn
 
 _JOB = """
 import json, yaml
@@ -43,6 +43,23 @@ def _plant(root: Path) -> list[str]:
     return [text for text in hidden if len(text) > 8]
 
 
+def _forms(secret: str) -> str:
+    """Return lines of a source, each of which has a secret that only the name beside it tells of."""
+    return f"""
+conn = dict(password="{secret}")
+API_KEY: str = "{secret}"
+os.environ["API_KEY"] = "{secret}"
+os.getenv("API_KEY", "{secret}")
+api_key = f"{secret}"
+PASSWORD = ["{secret}"]
+TOKEN_STR = "correct {secret}"
+AUTH = ("user", "{secret}")
+CMD = "train --password {secret}"
+ARGS = ["--token", "{secret}"]
+login("{secret}")
+"""
+
+
 def _told(store: Path) -> str:
     """Return everything that is stored, packed or not."""
     told: list[str] = []
@@ -56,11 +73,46 @@ def _told(store: Path) -> str:
     return "\n".join(told)
 
 
+def test_no_password_is_in_the_store_whatever_the_form(recorded: Project) -> None:
+    root, removed, added = recorded.root, drawn(10), drawn(10)
+    git = ["git", "-C", str(root), "-c", "user.name=a", "-c", "user.email=a@b"]
+    (root / "forms.py").write_text(_forms(removed))
+    (root / "deploy.yaml").write_text(f"password: {removed}\nenv:\n  - name: API_KEY\n    value: {removed}\n")
+    for words in (["init", "-q"], ["add", "forms.py", "deploy.yaml"], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *words], check=True)
+    remote = f"https://host/x.git?private_token={added}"
+    subprocess.run([*git, "remote", "add", "origin", remote], check=True)
+    (root / "forms.py").write_text(_forms(added))
+    held = {
+        "lr": 0.1,
+        "env": [{"name": "DB_PASSWORD", "value": added}],
+        "args": ["--token", added],
+        f"postgres://u:{added}@h": 1,
+        "cmd": f"train --password {added}",
+    }
+    (root / "config.json").write_text(json.dumps(held))
+    (root / "deploy.yaml").write_text(
+        f"db: {{password: {added}}}\nenv:\n  - name: API_KEY\n    value: {added}\n"
+    )
+    program = (
+        "import json; json.load(open('config.json')); open('deploy.yaml').read(); open('forms.py').read()"
+    )
+    command = [sys.executable, "-c", program, f"-Dpassword={added}", "--set", "db.password", added]
+    variables = {"SM_USER_ARGS": json.dumps(["--api-key", added]), "TF_VAR_db_admin": added}
+    subprocess.run(command, cwd=root, check=True, env={**os.environ, **variables})
+    answer = recorded.ask("params", "@-1")["data"]["parameters"]
+    assert {one["name"]: one["value"] for one in answer}["lr"] == 0.1
+    recorded.mlamd("stop")
+    told = _told(recorded.store)
+    assert "deploy.yaml" in told
+    assert [text for text in (removed, added) if text in told] == []
+
+
 def test_no_secret_is_in_the_store(recorded: Project) -> None:
     root = recorded.root
     (root / "clean.py").write_text("x = 1\n")
     git = ["git", "-C", str(root), "-c", "user.name=a", "-c", "user.email=a@b"]
-    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+    for words in (["init", "-q"], ["add", "clean.py"], ["commit", "-qm", "x"]):
         subprocess.run([*git, *words], check=True)
     hidden, texts = _plant(root), list(WHOLE.values())
     subprocess.run([*git, "remote", "add", "origin", f"https://user:{texts[0]}@host/x.git"], check=True)

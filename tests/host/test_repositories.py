@@ -114,6 +114,13 @@ def test_the_index_is_not_written(repository: Path) -> None:
     assert (repository / ".git/index").stat().st_mtime_ns == before
 
 
+def test_a_secret_in_the_query_of_a_remote_is_masked(repository: Path) -> None:
+    git(repository, "remote", "add", "origin", "https://u:p@h/x.git?private_token=hunter2-hunter2")
+    found = state(str(repository))
+    assert found is not None
+    assert found["remote"] == "https://h/x.git?private_token=***"
+
+
 @pytest.mark.parametrize(
     ("url", "clean"),
     [

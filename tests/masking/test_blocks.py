@@ -26,6 +26,10 @@ MASKED = {
     f"+<name>db.password</name>\n+  <value>{PASSWORD}</value>": (
         "+<name>db.password</name>\n+  <value>***</value>"
     ),
+    f'<add key="password" value="{PASSWORD}"/>': '<add key="password" value="***"/>',
+    f'<add value="{PASSWORD}" key="password" />': '<add value="***" key="password" />',
+    f"args:\n  - --token\n  - {SECRET}\n": "args:\n  - --token\n  - ***\n",
+    f"password:\n  - {PASSWORD}\n  - {PASSWORD}": "password:\n  - ***\n  - ***",
 }
 
 UNTOUCHED = [

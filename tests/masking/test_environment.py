@@ -42,6 +42,15 @@ def test_the_allowed_variables_are_kept_and_no_others():
     assert environment(given_.items()) == KEPT
 
 
+def test_strangers_that_share_a_prefix_are_left_out():
+    strangers = """
+        TF_TOKEN_app_terraform_io TF_VAR_db_admin TF_CLI_ARGS TF_ENCRYPTION TF_HTTP_USERNAME
+        PYTHONANYWHERE_DOMAIN DS_CLIENT_ID SM_CONNECTION
+        """.split()
+    known = "TF_CONFIG TF_CPP_MIN_LOG_LEVEL TF_XLA_FLAGS SM_HPS SM_USER_ARGS DS_ACCELERATOR".split()
+    assert set(environment([(name, "x") for name in (*strangers, *known)])) == set(known)
+
+
 def test_patterns_of_the_user_are_added():
     assert environment([("MY_FLAG", "1"), ("HOME", "/")], ("MY_*",)) == {"MY_FLAG": "1"}
 

@@ -17,7 +17,8 @@ from tests.masking.fakes import drawn
     secret client_secret AWS_SECRET_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_SESSION_TOKEN azure_storage_key
     account_key private_key credentials github-token KAGGLE_KEY NEPTUNE_API_TOKEN token
     secrets.storage db_pass smtp-pass SECRET_KEY_BASE encryption_key service-account-key
-    authorization
+    authorization apitoken accesskeyid token_str tokenValue token_prod api_key_prod github_pat passkey
+    dbpassword clientsecret hf_token_dev fs.azure.account.key.acct.dfs.core.windows.net
     """.split(),
 )
 def test_names_of_secrets(name):
@@ -82,6 +83,15 @@ def test_names_of_secrets(name):
         ("dataset_key", "sha256:3f786850e387550fdab836ed7e6dc881"),
         ("row_key", "123e4567-e89b-12d3-a456-426614174000"),
         ("cookie", "chocolate"),
+        ("token_dim", "64"),
+        ("token_value", "0.5"),
+        ("token_dev", "a.txt"),
+        ("pad_token_str", "<pad>"),
+        ("key_value", "store"),
+        ("sortkey", "length"),
+        ("padtoken", "pad"),
+        ("pat", "correct horse"),
+        ("fs.azure.account.auth.type", "OAuth"),
     ],
 )
 def test_names_of_ordinary_parameters(name, value):

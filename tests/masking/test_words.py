@@ -26,6 +26,32 @@ MASKED = [
     ("mysql -u root -p{}", "mysql -u root -p***"),
     ("sshpass -p {} ssh host", "sshpass -p *** ssh host"),
     ("/usr/bin/sshpass -p{} ssh host", "/usr/bin/sshpass -p*** ssh host"),
+    ("-Dpassword={}", "-Dpassword=***"),
+    ("prog -Dpassword={}", "prog -Dpassword=***"),
+    ("helm i --set db.password {}", "helm i --set db.password ***"),
+    ("prog --password: {}", "prog --password: ***"),
+    ("curl -uu:{}", "curl -uu:***"),
+    ("curl --user=u:{}", "curl --user=u:***"),
+    ("curl -su u:{}", "curl -su u:***"),
+    ("docker login -p{}", "docker login -p***"),
+    ("redis-cli -a {}", "redis-cli -a ***"),
+    ("mongo -p {}", "mongo -p ***"),
+    ("unzip -P {} f", "unzip -P *** f"),
+    ("zip -P {} f", "zip -P *** f"),
+    ("7z a -p{} f", "7z a -p*** f"),
+    ("vault login {}", "vault login ***"),
+    ("az login -u u -p {}", "az login -u u -p ***"),
+    ("wandb login {}", "wandb login ***"),
+    ("wandb login --relogin {}", "wandb login --relogin ***"),
+    ("wandb login --host https://h {}", "wandb login --host https://h ***"),
+    ("aws configure set aws_secret_access_key {}", "aws configure set aws_secret_access_key ***"),
+    ("dvc remote modify r password {}", "dvc remote modify r password ***"),
+    ("dvc remote modify --local r password {}", "dvc remote modify --local r password ***"),
+    ("git config x.token {}", "git config x.token ***"),
+    ("git config --global x.token {}", "git config --global x.token ***"),
+    ("sudo curl -u u:{} h", "sudo curl -u u:*** h"),
+    ("env A=b curl -u u:{} h", "env A=b curl -u u:*** h"),
+    ("pip config set global.password {}", "pip config set global.password ***"),
 ]
 
 UNTOUCHED = [
@@ -45,6 +71,28 @@ UNTOUCHED = [
     "mysql -u root -p",
     "python train.py --token none --key name",
     "python train.py --model meta-llama/Llama-3.2-1B --seed 123456789",
+    "zip -r out.zip data",
+    "7z a out.7z data",
+    "git config user.name ada",
+    "git config core.sshCommand ssh",
+    "dvc remote modify r url s3://b/x",
+    "python train.py --set model.pad_token x",
+    "python train.py --set data.sort_key length",
+    "aws configure set region eu-west-1",
+    "vault login -method=github",
+    "wandb login --relogin",
+    "wandb sweep x",
+    "docker run -p 80:80 img",
+    "mongo --host h db",
+    "curl -O https://h/x",
+    "curl -sSL https://h/x -o y",
+    "unzip -p f.zip",
+    "redis-cli ping",
+    "bash -c 'python t.py'",
+    "python train.py --tokens-per-batch 3 --max-tokens: 4",
+    "python train.py set token none",
+    "git commit -m message",
+    "grep -p password x",
 ]
 
 
@@ -85,7 +133,45 @@ def test_a_secret_in_code_and_in_json_is_masked():
     assert masked[3] == '{"api_key": "***", "n": 3}'
 
 
-@given(st.lists(st.text() | st.sampled_from(["--password", "-p", "--token", "a=b", "curl", "-u", "***"])))
+@pytest.mark.parametrize(
+    ("shell", "command", "masked"),
+    [
+        ("bash -c", "python t.py --password {}", "python t.py --password ***"),
+        ("sh -c", "curl -u u:{0} h; mysql -p{0}", "curl -u u:*** h; mysql -p***"),
+        ("bash -lc", "A=3 wandb login {} && python t.py", "A=3 wandb login *** && python t.py"),
+        ("python -c", 'login("{}")', 'login("***")'),
+        ("bash -c", "python t.py --key name", "python t.py --key name"),
+    ],
+)
+def test_a_command_in_one_word_is_masked_like_others(shell, command, masked):
+    words = (*shell.split(), command.format(PASSWORD))
+    assert mask_words(words) == (*shell.split(), masked)
+
+
+@given(
+    st.lists(
+        st.text()
+        | st.sampled_from(
+            [
+                "--password",
+                "-p",
+                "--token",
+                "a=b",
+                "curl",
+                "-u",
+                "***",
+                "docker",
+                "login",
+                "-pX",
+                "set",
+                "db.password",
+                "bash",
+                "-c",
+                "zip u:p; mysql -pa",
+            ]
+        )
+    )
+)
 def test_any_words_are_taken_and_stay_as_many(words):
     once = mask_words(tuple(words))
     assert len(once) == len(words)
