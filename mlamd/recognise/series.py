@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import TypeGuard
 
 from mlamd.recognise.facts import MOST_ITEMS, MOST_TEXT, bounded
 from mlamd.recognise.finding import Fact
@@ -93,7 +94,7 @@ class SeriesBook:
         return {"series": drawn, "summary": {name: one.summary() for name, one in self.series.items()}}
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[Number]:
     """Return True for an integer or float; truth values are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
