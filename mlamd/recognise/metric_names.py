@@ -97,8 +97,13 @@ def is_step(name: str) -> bool:
 
 
 def tell_metrics(names: Collection[str]) -> bool:
-    """Return True if columns or fields of these names are those of metrics: a result, or a step with any."""
-    return any(map(is_result, names)) or (any(map(is_step, names)) and any(map(is_metric, names)))
+    """Return True if columns or fields of these names are those of metrics.
+
+    They are if one has the name of a result, one holds names of metrics, or a step is beside a metric.
+    """
+    if any(is_result(name) or name.lower() in {"metric", "metrics"} for name in names):
+        return True
+    return any(map(is_step, names)) and any(map(is_metric, names))
 
 
 def names_metrics(file_name: str) -> bool:
