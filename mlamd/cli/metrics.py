@@ -58,6 +58,7 @@ def row(metric: Metric) -> dict[str, Any]:
         "greatest": metric.greatest,
         "direction": metric.direction or None,
         "count": metric.count,
+        "exact": metric.exact,
         "steps": list(metric.steps),
         "values": list(metric.values),
     }
@@ -77,6 +78,11 @@ def table(found: list[Metric], most: int = 0) -> None:
         for metric in found[: most or None]
     ]
     text.table(("metric", "last", "best", "values", "course", "file"), rows)
+    unsure = sorted(
+        {f"{text.one_line(one.name)} in {text.shown(one.version.path)}" for one in found if not one.exact}
+    )
+    if unsure:
+        text.say(f"not exact, as the file has values of earlier runs: {', '.join(unsure)}")
     if most and len(found) > most:
         text.say(f"and {len(found) - most} more: see `mlamd metrics`")
 

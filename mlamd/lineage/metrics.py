@@ -1,23 +1,15 @@
 """The metrics of a run: what it wrote into files of metrics and logs, as series and single numbers."""
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, TypeGuard
 
+from mlamd.lineage.appended import Points, added, before, points_of
 from mlamd.lineage.inputs import outputs
 from mlamd.lineage.view import View
 from mlamd.model.derived import FileVersion, Run
 from mlamd.recognise.facts import mapping
-
-_DOWN = re.compile(
-    r"(loss|error|err|mse|rmse|mae|mape|perplexity|ppl|wer|cer|fid|nll|kl|latency|seconds|time|brier)(?![a-z])"
-)
-_UP = re.compile(
-    r"(acc|accuracy|auc|auroc|f1|precision|recall|score|r2|bleu|rouge\w*|map|iou|miou|dice|reward|return|ndcg|mrr"
-    r"|psnr|ssim|throughput)(?![a-z])"
-)
-Number = int | float
+from mlamd.recognise.metric_names import direction
+from mlamd.recognise.series import Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +27,8 @@ class Metric:
     steps: tuple[Number, ...]
     values: tuple[Number, ...]
     """Its points, thinned out if there were very many."""
+    exact: bool = True
+    """False if values of earlier runs may be among its, or its best is only that of ``values``."""
 
     @property
     def best(self) -> Number | None:
@@ -46,65 +40,44 @@ def direction_of(name: str, lower: Collection[str] = (), higher: Collection[str]
     """Return what is better, by the lists of a user or by the name."""
     if name in lower or name in higher:
         return "down" if name in lower else "up"
-    words = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
-    if _DOWN.search(words):
-        return "down"
-    return "up" if _UP.search(words) else ""
+    return direction(name)
 
 
 def metrics(view: View, run: Run, lower: Collection[str] = (), higher: Collection[str] = ()) -> list[Metric]:
-    """Return the metrics of a run, by name and file; of a file that it wrote often, the newest version."""
-    newest = {item.version.path: item.version for item in outputs(view, run)}
+    """Return the metrics of a run, by name and file; of a file that it wrote often, the newest version.
+
+    Of a file that it appended to, only what it added (``mlamd.lineage.appended``).
+    """
+    made = outputs(view, run)
+    mine = {item.version.number for item in made}
     found: list[Metric] = []
-    for version in newest.values():
+    for version in {item.version.path: item.version for item in made}.values():
         meaning = view.meaning(version.number)
         if meaning is None or meaning.made not in {"metrics", "log"}:
             continue
-        series, summary = mapping(meaning.facts.get("series")), mapping(meaning.facts.get("summary"))
-        for name, points in series.items():
-            metric = _of_series(
-                name, points, mapping(summary.get(name)), version, direction_of(name, lower, higher)
-            )
-            if metric is not None:
-                found.append(metric)
-        for name, value in mapping(meaning.facts.get("scalars")).items():
-            if name not in series and _is_number(value):
-                direction = direction_of(name, lower, higher)
-                found.append(Metric(name, version, value, value, value, 1, direction, (), (value,)))
+        series, scalars = mapping(meaning.facts.get("series")), mapping(meaning.facts.get("scalars"))
+        earlier = before(view, version, mine, run.started_ns) if series else None
+        for name in {**series, **scalars}:
+            points = points_of(meaning.facts, name)
+            if points is not None and earlier is not None and name in series:
+                points = added(points, name, meaning.facts, earlier)
+            if points is not None:
+                better = direction_of(name, lower, higher)
+                found.append(_metric(name, version, points, better, stepped=name in series))
     return sorted(found, key=lambda metric: (metric.name, metric.version.path))
 
 
-def _of_series(
-    name: str, points: Any, summary: Mapping[str, Any], version: FileVersion, direction: str
-) -> Metric | None:
-    if not isinstance(points, Mapping):
-        return None
-    pairs = [
-        (step, value)
-        for step, value in zip(points.get("steps") or (), points.get("values") or (), strict=False)
-        if _is_number(step) and _is_number(value)
-    ]
-    if not pairs:
-        return None
-    steps, values = zip(*pairs, strict=True)
-
-    def known(key: str, otherwise: Number) -> Number:
-        value = summary.get(key)
-        return value if _is_number(value) else otherwise
-
-    count = summary.get("count")
+def _metric(name: str, version: FileVersion, points: Points, better: str, *, stepped: bool) -> Metric:
+    pairs = points.numbers()
     return Metric(
         name,
         version,
-        known("last", values[-1]),
-        known("best_min", min(values)),
-        known("best_max", max(values)),
-        count if isinstance(count, int) else len(values),
-        direction,
-        steps,
-        values,
+        points.last,
+        points.least,
+        points.greatest,
+        points.count,
+        better,
+        tuple(step for step, _ in pairs) if stepped else (),
+        tuple(value for _, value in pairs),
+        points.exact,
     )
-
-
-def _is_number(value: Any) -> TypeGuard[Number]:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,7 +1,8 @@
 """Documents of settings: configuration, or the metrics that a run left.
 
-The names and the values decide: many numbers in a file named after metrics are metrics. A flat document
-with numbers is a configuration to who reads it, and metrics where a run wrote it.
+The names and the values decide: numbers in a file named after metrics are metrics. A flat document with
+numbers, one of them called as a metric is, is a configuration to who reads it, and metrics where a run wrote
+it; one that is called ``args.json`` or the like never is.
 """
 
 import re
@@ -11,9 +12,9 @@ from mlamd.masking.text import mask_setting
 from mlamd.recognise import document
 from mlamd.recognise.facts import MOST_ITEMS, bounded, flattened
 from mlamd.recognise.finding import Fact, Finding, RecogniseError, Subject
-from mlamd.recognise.metric_names import STEPS, is_metric, is_step, names_metrics
+from mlamd.recognise.metric_names import STEPS, is_metric, is_result, names_metrics, names_settings
 from mlamd.recognise.plain_models import recognise_model
-from mlamd.recognise.series import SeriesBook, is_number, of_lists, of_records
+from mlamd.recognise.series import SeriesBook, is_number, looks_like_log, of_lists, of_records
 from mlamd.recognise.typed import typed_nested
 
 _OVERRIDE = re.compile(r"(\+{1,2}|~)?([\w./@-]+)(?:=(.*))?$", re.DOTALL)
@@ -85,34 +86,25 @@ def _of_list(held: list[object], form: str) -> Finding | None:
     return None
 
 
-def looks_like_log(records: list[object]) -> bool:
-    """Return True if some records have a step, and a number whose name is that of a metric."""
-    return any(
-        isinstance(record, Mapping)
-        and any(is_step(str(name)) for name in record)
-        and any(is_metric(str(name)) and is_number(value) for name, value in record.items())
-        for record in records
-    )
-
-
 def _of_mapping(subject: Subject, held: Mapping[str, object], form: str) -> Finding:
     model = recognise_model(held, form)
     if model is not None:
         return model
     named = names_metrics(subject.name)
     settings = settings_of(held)
-    book = of_lists(held)
+    book = None if names_settings(subject.name) else of_lists(held)
     if book is not None and (named or any(map(is_metric, book.series))):
         return _with_series(held, book, form)
     numbers = numbers_of(settings)
     many = bool(numbers) and len(numbers) >= len(settings) * _LEAST_NUMBERS
+    result = not names_settings(subject.name) and any(map(is_result, numbers))
     facts: dict[str, Fact] = {"settings": settings}
     if len(settings) >= MOST_ITEMS:
         facts["settings_cut"] = True
-    if form in {"json", "yaml", "toml"} and many and named:
+    if form in {"json", "yaml", "toml"} and named and (many or result):
         return Finding("metrics", form, {"scalars": numbers, **facts})
     flat = not any(isinstance(value, Mapping | list) for value in held.values())
-    if form == "json" and many and flat:
+    if form == "json" and many and flat and result:
         return Finding("config", form, {"scalars": numbers, **facts}, made="metrics")
     return Finding("config", form, facts)
 

@@ -4,6 +4,7 @@ from mlamd.recognise.facts import MOST_ITEMS
 from mlamd.recognise.finding import Fact, Finding, RecogniseError, Subject
 from mlamd.recognise.jsonvalue import loaded
 from mlamd.recognise.lines import lines_of
+from mlamd.recognise.metric_names import is_step
 from mlamd.recognise.values import common, looks_like_metrics
 
 _SUFFIXES = frozenset({".jsonl", ".ndjson", ".jsonlines"})
@@ -39,7 +40,7 @@ class JsonLines:
         rows, exact, _ = lines_of(subject.reader)
         if not exact:
             facts["rows_estimated"] = True
-        made = "metrics" if looks_like_metrics(columns, rows) else ""
+        made = "metrics" if any(map(is_step, columns)) and looks_like_metrics(columns, rows) else ""
         return Finding("dataset", "jsonl", facts | {"rows": rows}, made)
 
 

@@ -1,30 +1,19 @@
 """Logs: text in which a program says how far it is and how well it does; and all other text."""
 
 import re
-from collections.abc import Iterator
 
 from mlamd.recognise.finding import Fact, Finding, Subject
-from mlamd.recognise.metric_names import is_metric, is_step
+from mlamd.recognise.log_lines import is_weak, read_line
+from mlamd.recognise.metric_names import is_metric
 from mlamd.recognise.series import SeriesBook
-from mlamd.recognise.text import decoded, is_text
+from mlamd.recognise.text import decoded, is_document, is_text
 
 _PART_BYTES = 3 << 19
 """Of a longer log, its beginning and its end are read."""
 
-_LONGEST_LINE = 2_000
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|nan|inf|-inf"
-_PAIR = re.compile(
-    r"""(?<![\w./-])((?:(?:train|training|val|valid|validation|test|eval|dev)[ ])?"""
-    r"""[A-Za-z_][\w./@-]{0,60})["']?"""
-    rf"""(?:\s{{0,3}}[:=]\s{{0,8}}\[?|\s+\[?|\[)({_NUMBER})(?:\s?/\s?(\d+))?(?![\w/-]|[:.]\d)""",
-    re.IGNORECASE,
-)
-_MAY_HOLD = re.compile(r"\d|nan|inf", re.IGNORECASE)
-_PLAIN_GAP = re.compile(r"[:=]")
+_SUFFIXES = frozenset({".log", ".out", ".err"})
 _NAME = re.compile(r"(?:^|[^a-z])(?:logs?|output|stdout|stderr|console|nohup)(?:$|[^a-z])")
-_WEAK = frozenset("return returns value metric error score map ap hits recall precision".split())
-_STEP_NAMES = {"it": "iteration", "ep": "epoch", "itr": "iteration", "steps": "step", "iters": "iteration"}
+_LINE_ENDS = re.compile(r"[\r\n]+")
 
 
 class LogRecogniser:
@@ -37,23 +26,36 @@ class LogRecogniser:
         """Return series if the text has any, and what text it is; None for what is no text."""
         if not subject.head or not is_text(subject.head):
             return None
+        log = log_of(subject)
+        if log is not None:
+            return log
         content, cut = _content(subject)
-        facts: dict[str, Fact] = {"lines": content.count("\n") + (not content.endswith("\n"))}
-        is_log = subject.suffix in {".log", ".out", ".err"} or bool(_NAME.search(subject.name))
-        book = read_log(content) if is_log or subject.suffix in {".txt", ""} else SeriesBook()
-        if cut:
-            facts["truncated"] = True
-        if book.series and (is_log or _repeated(book)):
-            return Finding("log", "text", facts | book.facts())
-        is_log = subject.suffix in {".log", ".out", ".err"}
-        return Finding("log" if is_log else "generic", "text", facts)
+        kind = "log" if subject.suffix in _SUFFIXES else "generic"
+        return Finding(kind, "text", _facts(content, cut=cut))
 
 
-def _repeated(book: SeriesBook) -> bool:
-    """Return True if a metric is told more than once, by a name that prose rarely has."""
-    return any(
-        one.count > 1 and is_metric(name) and name.lower() not in _WEAK for name, one in book.series.items()
-    )
+def log_of(subject: Subject) -> Finding | None:
+    """Return a log with its series; None for text that tells no metrics, or is hardly a log.
+
+    What is called a log must have a metric. In other files, ``.txt`` or without a suffix, a metric must be
+    told more than once, at steps.
+    """
+    named = subject.suffix in _SUFFIXES or bool(_NAME.search(subject.name))
+    if not named:
+        if subject.suffix not in {".txt", ""} or is_document(subject.name) or not is_text(subject.head):
+            return None
+        if not subject.whole and not _Log(decoded(subject.head)).tells_progress():
+            return None
+    content, cut = _content(subject)
+    log = _Log(content)
+    if not (log.book.series if named else log.tells_progress()):
+        return None
+    return Finding("log", "text", _facts(content, cut=cut) | log.book.facts())
+
+
+def _facts(content: str, *, cut: bool) -> dict[str, Fact]:
+    facts: dict[str, Fact] = {"lines": content.count("\n") + (not content.endswith("\n"))}
+    return facts | {"truncated": True} if cut else facts
 
 
 def _content(subject: Subject) -> tuple[str, bool]:
@@ -67,47 +69,27 @@ def _content(subject: Subject) -> tuple[str, bool]:
     return decoded(subject.reader.read(0, _PART_BYTES)) + "\n" + decoded(end.partition(b"\n")[2]), True
 
 
-def read_log(content: str) -> SeriesBook:
-    """Return the series of a text: values of metrics, at the step or epoch of their line or of one before."""
-    book = SeriesBook()
-    epoch: float | None = None
-    seen: dict[str, int] = {}
-    for line in re.split(r"[\r\n]+", content):
-        if not 4 <= len(line) <= _LONGEST_LINE or not _MAY_HOLD.search(line):
-            continue
-        steps, values = _line(_ANSI.sub("", line))
-        if "epoch" in steps:
-            epoch = steps["epoch"]
-        fine = [value for name, value in steps.items() if name != "epoch"]
-        for name, value in values.items():
-            seen[name] = seen.get(name, -1) + 1
-            step = fine[0] if fine else epoch if epoch is not None else float(seen[name])
-            book.add(name, int(step) if step.is_integer() else step, value)
-    return book
+class _Log:
+    """The series of a text: values of metrics, at the step or epoch of their line or of one before."""
 
+    def __init__(self, content: str) -> None:
+        self.book = SeriesBook()
+        self._stepped = 0
+        """How many lines with values have a step, or follow an epoch."""
+        epoch: float | None = None
+        seen: dict[str, int] = {}
+        for line in _LINE_ENDS.split(content):
+            steps, values = read_line(line)
+            epoch = steps.get("epoch", epoch)
+            fine = [value for name, value in steps.items() if name != "epoch"]
+            self._stepped += bool(values) and (bool(fine) or epoch is not None)
+            for name, value in values.items():
+                seen[name] = seen.get(name, -1) + 1
+                step = fine[0] if fine else epoch if epoch is not None else float(seen[name])
+                self.book.add(name, int(step) if step.is_integer() else step, value)
 
-def _line(line: str) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the steps and the values of a line; values only where one of them has the name of a metric.
-
-    Next to a metric, any name with ``:`` or ``=`` counts; a name with only a space must be a metric's.
-    """
-    steps: dict[str, float] = {}
-    values: dict[str, float] = {}
-    metric = False
-    for name, value, sure in _pairs(line):
-        lowered = name.lower()
-        step = _STEP_NAMES.get(lowered, lowered)
-        if is_step(step):
-            steps.setdefault("epoch" if step == "epoch" else step, value)
-        elif is_metric(name) and (sure or lowered not in _WEAK):
-            metric = True
-            values[name] = value
-        elif sure:
-            values[name] = value
-    return steps, values if metric else {}
-
-
-def _pairs(line: str) -> Iterator[tuple[str, float, bool]]:
-    for found in _PAIR.finditer(line):
-        between = line[found.end(1) : found.start(2)]
-        yield found[1].replace(" ", "_").rstrip("."), float(found[2]), bool(_PLAIN_GAP.search(between))
+    def tells_progress(self) -> bool:
+        """Return True if a metric is told more than once, at steps, by a name that prose rarely has."""
+        return self._stepped > 1 and any(
+            one.count > 1 and is_metric(name) and not is_weak(name) for name, one in self.book.series.items()
+        )

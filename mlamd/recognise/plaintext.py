@@ -1,7 +1,9 @@
-"""Plain text: its encoding, and how many lines it has."""
+"""Plain text: its encoding, and how many lines it has; and logs that are called so or look so."""
 
 from mlamd.recognise.finding import Fact, Finding, Subject
 from mlamd.recognise.lines import lines_of
+from mlamd.recognise.log import log_of
+from mlamd.recognise.text import is_document
 
 _SUFFIXES = frozenset({".txt", ".text", ".conll", ".conllu", ".vtt", ".srt"})
 
@@ -13,21 +15,28 @@ class Texts:
     rank = 88
 
     def recognise(self, subject: Subject) -> Finding | None:
-        """Return text, by its name, if there is nothing in it that no text has."""
+        """Return text, by its name, if there is nothing in it that no text has; or what log it is.
+
+        What is empty, or written for people, is no dataset.
+        """
         head = subject.head
         if subject.suffix not in _SUFFIXES:
             return None
         encoding = encoding_of(head)
         if not encoding:
             return None
+        log = log_of(subject)
+        if log is not None:
+            return log
+        kind = "dataset" if head.strip() and not is_document(subject.name) else "generic"
         facts: dict[str, Fact] = {"encoding": encoding}
         if encoding == "utf-16":
-            return Finding("dataset", "text", facts)
+            return Finding(kind, "text", facts)
         lines = lines_of(subject.reader)
         facts["lines"] = lines.total
         if not lines.exact:
             facts["lines_estimated"] = True
-        return Finding("dataset", "text", facts)
+        return Finding(kind, "text", facts)
 
 
 def encoding_of(head: bytes) -> str:

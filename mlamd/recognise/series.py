@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import Any, TypeGuard
 
-from mlamd.recognise.facts import MOST_ITEMS, MOST_TEXT, bounded
+from mlamd.recognise.facts import MOST_ITEMS, MOST_TEXT, bounded, flattened
 from mlamd.recognise.finding import Fact
+from mlamd.recognise.metric_names import is_metric, is_step
 
 MOST_POINTS = 1_000
 """How many points of a series are kept."""
@@ -93,7 +95,7 @@ class SeriesBook:
         return {"series": drawn, "summary": {name: one.summary() for name, one in self.series.items()}}
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[Number]:
     """Return True for an integer or float; truth values are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -109,17 +111,32 @@ def of_lists(lists: Mapping[str, object]) -> SeriesBook | None:
 
 
 def of_records(records: Iterable[object], step_names: tuple[str, ...]) -> SeriesBook:
-    """Return series from mappings that each have a step and some values.
+    """Return series from mappings that each have a step and some values, nested ones by dotted names.
 
     The first of the names that a record has is its step, and the place of the record if it has none.
     """
     book = SeriesBook()
-    for place, record in enumerate(records):
-        if not isinstance(record, Mapping):
+    for place, held in enumerate(records):
+        if not isinstance(held, Mapping):
             continue
-        held = [record[name] for name in step_names if is_number(record.get(name))]
-        step = held[0] if held else place
+        record = _flat(held)
+        steps = [record[name] for name in step_names if is_number(record.get(name))]
+        step = steps[0] if steps else place
         for name, value in record.items():
             if name not in step_names and is_number(value):
                 book.add(str(name), step, value)
     return book
+
+
+def looks_like_log(records: Iterable[object]) -> bool:
+    """Return True if some records have a step, and a number whose name is that of a metric."""
+    flat = (_flat(record) for record in records if isinstance(record, Mapping))
+    return any(
+        any(is_step(str(name)) for name in record)
+        and any(is_metric(str(name)) and is_number(value) for name, value in record.items())
+        for record in flat
+    )
+
+
+def _flat(record: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    return flattened(record) if any(isinstance(value, Mapping) for value in record.values()) else record

@@ -6,6 +6,15 @@ from mlamd.recognise.finding import Subject
 
 _BINARY = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 _MOST_REPLACED = 0.02
+_DOCUMENT = re.compile(
+    r"(?:readme|license|licence|copying|changelog|changes|authors|contributors|notice|todo|install|news"
+    r"|contributing|citation)(?:$|[^a-z])"
+)
+
+
+def is_document(name: str) -> bool:
+    """Return True for the name, in lower case, of what people write for people, such as ``README.txt``."""
+    return bool(_DOCUMENT.match(name))
 
 
 def is_text(head: bytes) -> bool:

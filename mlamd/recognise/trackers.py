@@ -7,12 +7,12 @@ from mlamd.masking.environment import environment
 from mlamd.masking.text import mask_setting, mask_text
 from mlamd.masking.words import mask_words
 from mlamd.recognise import mlflow, wandb
-from mlamd.recognise.config import looks_like_log, numbers_of, settings_of
+from mlamd.recognise.config import numbers_of, settings_of
 from mlamd.recognise.document import parse_document
 from mlamd.recognise.facts import MOST_ITEMS, bounded, listed
 from mlamd.recognise.finding import Fact, Finding, Subject
 from mlamd.recognise.metric_names import STEPS
-from mlamd.recognise.series import SeriesBook, is_number, of_records
+from mlamd.recognise.series import SeriesBook, is_number, looks_like_log, of_records
 from mlamd.recognise.text import whole_text
 from mlamd.recognise.typed import typed_nested
 

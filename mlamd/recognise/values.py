@@ -1,9 +1,10 @@
-"""Types of values that are written as text, in CSV or JSON lines; and what looks like metrics."""
+"""Types of values that are written as text, in CSV or JSON lines; and which columns are those of metrics."""
 
 import re
 from collections.abc import Iterable, Mapping
 
 from mlamd.recognise.finding import Fact
+from mlamd.recognise.metric_names import tell_metrics
 
 _INTEGER = re.compile(r"[+-]?\d{1,19}")
 _NUMBER = re.compile(
@@ -13,10 +14,6 @@ _DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?")
 _NOTHING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"})
 _TRUTHS = frozenset({"true", "false", "True", "False", "TRUE", "FALSE"})
-_METRICS = re.compile(
-    r"(^|[^a-z])(loss|acc|accuracy|auc|auroc|f1|precision|recall|rmse|mse|mae|mape|r2|perplexity|ppl|bleu|rouge|"
-    r"iou|map|epoch|step|iter|iteration|lr|learning_rate|metric|score|error|logloss|val)([^a-z]|$)"
-)
 MOST_METRIC_ROWS = 20_000
 
 
@@ -46,12 +43,11 @@ def common(kinds: Iterable[str]) -> str:
 
 
 def looks_like_metrics(columns: Mapping[str, Fact], rows: int) -> bool:
-    """Tell whether these are few rows of numbers, one of them named as only metrics of a run are."""
+    """Tell whether these are few rows of numbers, with the names of metrics."""
     numeric = [name for name, kind in columns.items() if kind in {"int", "float"}]
-    named = [name for name in columns if _METRICS.search(name.lower())]
     return (
         0 < rows <= MOST_METRIC_ROWS
         and len(columns) <= 100
-        and bool(named)
         and 2 * len(numeric) >= len(columns)
+        and tell_metrics(columns.keys())
     )

@@ -141,7 +141,7 @@ class _Log:
         step = signed(inner) if isinstance(inner, int) else items.get("_step", 0)
         for name, value in items.items():
             if name not in _INTERNAL and is_number(value) and is_number(step):
-                self.book.add(name, step, value)  # type: ignore[arg-type]
+                self.book.add(name, step, value)
 
     def _run(self, data: bytes) -> None:
         held = dict(fields(data))

@@ -61,9 +61,33 @@ def test_numbers_in_a_file_of_that_name_are_metrics(name):
 
 
 def test_a_flat_document_of_numbers_is_metrics_of_who_made_it():
-    found = recognise("out.json", '{"lr": 0.1, "layers": 3, "name": "x"}')
+    found = recognise("out.json", '{"f1": 0.1, "layers": 3, "name": "x"}')
     assert (found.kind, found.made) == ("config", "metrics")
-    assert found.facts["scalars"] == {"lr": 0.1, "layers": 3}
+    assert found.facts["scalars"] == {"f1": 0.1, "layers": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("args.json", '{"lr": 0.3, "batch_size": 32, "epochs": 10, "dropout": 0.5}'),
+        ("saved.json", '{"lr": 0.3, "batch_size": 32, "epochs": 10, "loss_weight": 0.5}'),
+        ("config.json", '{"lr": 0.3, "max_error": 0.5, "score_threshold": 0.5}'),
+        ("hparams.json", '{"accuracy": 1}'),
+        ("params.json", '{"accuracy": 1, "recall": [1, 2]}'),
+        ("eval_config.yaml", "f1: 1\nbatch_size: 8\n"),
+        ("stats.json", '{"n_rows": 10, "columns": 3}'),
+    ],
+)
+def test_saved_arguments_and_counts_are_no_metrics(name, text):
+    found = recognise(name, text)
+    assert (found.kind, found.made) == ("config", "")
+    assert "scalars" not in found.facts
+
+
+def test_a_metric_beside_words_and_a_matrix_is_one():
+    text = '{"f1": 0.9, "model": "x", "data": "y", "confusion": [[5, 1], [2, 7]]}'
+    found = recognise("eval.json", text)
+    assert (found.kind, found.facts["scalars"]) == ("metrics", {"f1": 0.9})
 
 
 def test_lists_of_numbers_are_series():
@@ -76,6 +100,10 @@ def test_lists_of_numbers_are_series():
 def test_a_list_of_records_with_steps_is_a_series_and_others_are_not_ours():
     found = recognise("log.json", '[{"epoch": 1, "loss": 3}, {"epoch": 2, "loss": 2}]')
     assert (found.kind, found.facts["series"]["loss"]["steps"]) == ("metrics", [1, 2])
+    nested = recognise(
+        "epochs.json", '[{"epoch": 1, "val": {"acc": 0.5}}, {"epoch": 2, "val": {"acc": 0.6}}]'
+    )
+    assert nested.facts["series"] == {"val.acc": {"steps": [1, 2], "values": [0.5, 0.6]}}
     assert recognise("data.json", '[{"text": "a", "label": 1}]').kind == "generic"
 
 

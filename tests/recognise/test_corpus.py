@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from mlamd.recognise.finding import Subject
+from mlamd.recognise.readers import MemoryReader
 from mlamd.recognise.registry import Registry, installed
 from tests.recognise.files import CORPUS, recognised
 
@@ -68,3 +70,9 @@ def test_the_corpus_is_small_and_all_of_it_is_expected() -> None:
     assert max(files.values()) < 30_000
     assert sum(files.values()) + own < 1_200_000
     assert len(files) >= 45
+
+
+def test_records_without_steps_are_data_also_where_one_field_is_a_score(registry: Registry) -> None:
+    line = b'{"id": 1, "score": 0.5}\n'
+    found = registry.recognise(Subject(b"predictions.jsonl", line, MemoryReader(line)))
+    assert (found.kind, found.made) == ("dataset", "")

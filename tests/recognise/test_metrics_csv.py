@@ -52,6 +52,17 @@ def test_words_nan_and_short_rows():
     assert series("step,loss,acc\n1,nan\n2,x,0.5\n3\n") == {"loss": ([1], ["nan"]), "acc": ([2], [0.5])}
 
 
+def test_a_table_that_may_be_data_is_that_to_its_readers():
+    found = recognise("stocks.csv", "round,return,value\n1,.5,6\n2,.6,7\n")
+    assert (found.kind, found.made, found.facts["rows"]) == ("dataset", "metrics", 2)
+    assert found.facts["series"]["return"]["steps"] == [1, 2]
+
+
+def test_comments_percent_signs_and_a_header_that_stands_twice():
+    assert series("# run 3\nepoch,acc\n1,93.1%\n2,1e-1\n") == {"acc": ([1, 2], [93.1, 0.1])}
+    assert series("epoch,loss\n1,0.5\nepoch,loss\n2,0.4\n") == {"loss": ([1, 2], [0.5, 0.4])}
+
+
 def test_series_are_thinned_and_their_ends_exact():
     found = recognise("a.csv", "step,loss\n" + "".join(f"{n},{abs(n - 77_777)}\n" for n in range(100_000)))
     drawn, summary = found.facts["series"]["loss"], found.facts["summary"]["loss"]
