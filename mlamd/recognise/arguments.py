@@ -7,23 +7,22 @@ would read it.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mlamd.masking.words import mask_words
-from mlamd.recognise.facts import bounded
+from mlamd.recognise.command_line import NUMBER, Argument, Declaration, Line, places
+from mlamd.recognise.facts import bounded, listed
 from mlamd.recognise.finding import Fact
 from mlamd.recognise.launch import find_program
 from mlamd.recognise.typed import typed, typed_nested
-
-Declaration = Mapping[str, Fact]
 
 MOST_WORDS = 20_000
 
 _FLAG = re.compile(r"--?[A-Za-z_@][\w.:/@+-]*$")
 _JOINED = re.compile(r"(--?[A-Za-z_@][\w.:/@+-]*)=(.*)$", re.DOTALL)
+_LONG = re.compile(r"--?[A-Za-z_@][\w.:/@+-]*(?:=.*)?$", re.DOTALL)
 _HYDRA = re.compile(r"(\+{1,2}|~)?([A-Za-z_][\w./@:-]*)=(.*)$", re.DOTALL)
 _REMOVED = re.compile(r"~([A-Za-z_][\w./@-]*)$")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$")
 _SWITCHES = frozenset(
     """
     verbose v debug quiet q force f overwrite resume fp16 bf16 amp cuda no_cuda dry_run help h use_wandb wandb
@@ -34,61 +33,11 @@ _SWITCHES = frozenset(
 _TRUTH = frozenset({"true", "false", "yes", "no", "1", "0", "on", "off"})
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """A parameter given on the command line.
+class Parsed(NamedTuple):
+    """The parameters of a command line in their order, and the subcommands that it names."""
 
-    ``name`` is what the program knows it by: the destination that the source declares, or the name without
-    dashes; a positional argument of unknown name is ``#1``, ``#2``. ``where`` is the word that names it.
-    ``removed`` is Hydra's ``~name``.
-    """
-
-    name: str
-    value: Fact
-    where: str
-    removed: bool = False
-
-
-@dataclass(slots=True)
-class _Line:
-    """The words of a line, and what the source says of them."""
-
-    words: tuple[str, ...]
-    declared: Mapping[str, Declaration]
-    at: int = 0
-    found: list[Argument] = field(default_factory=list)
-    places: list[str] = field(default_factory=list)
-    unnamed: int = 0
-
-    def flag(self, word: str) -> tuple[str, Declaration]:
-        """Return the name behind a flag and its declaration, an empty one if it is unknown."""
-        bare = word.lstrip("-").replace("-", "_")
-        prefixed: list[str] = []
-        for name, one in self.declared.items():
-            flags = one.get("flags")
-            listed = [str(each) for each in flags] if isinstance(flags, list | tuple) else []
-            if word in listed or (listed and bare == name):
-                return name, one
-            if word.startswith("--") and len(word) > 3 and any(each.startswith(word) for each in listed):
-                prefixed.append(name)
-        if len(prefixed) == 1:
-            return prefixed[0], self.declared[prefixed[0]]
-        return bare, {}
-
-    def next_is_value(self) -> bool:
-        """Return True if the next word is no flag; a negative number is none."""
-        if self.at >= len(self.words):
-            return False
-        word = self.words[self.at]
-        return not word.startswith("-") or word == "-" or bool(_NUMBER.match(word))
-
-    def take(self) -> str:
-        word = self.words[self.at]
-        self.at += 1
-        return word
-
-    def add(self, name: str, value: Fact, where: str, *, removed: bool = False) -> None:
-        self.found.append(Argument(name, value, where, removed))
+    arguments: list[Argument]
+    commands: tuple[str, ...]
 
 
 def parse(argv: tuple[str, ...], defaults: Mapping[str, Fact] | None = None) -> list[Argument]:
@@ -96,11 +45,15 @@ def parse(argv: tuple[str, ...], defaults: Mapping[str, Fact] | None = None) -> 
 
     ``defaults`` is the fact of that name of the program's source. Takes any words, and raises nothing.
     """
+    return parse_line(argv, defaults).arguments
+
+
+def parse_line(argv: tuple[str, ...], defaults: Mapping[str, Fact] | None = None) -> Parsed:
+    """Return what ``parse`` does, and the subcommands."""
     launch = find_program(argv)
     masked = mask_words(argv[:MOST_WORDS])
     declared = {name: one for name, one in (defaults or {}).items() if isinstance(one, Mapping)}
-    line = _Line(masked[launch.first :], declared)
-    line.places = _places(declared)
+    line = Line(masked[launch.first :], declared, places=places(declared))
     while line.at < len(line.words):
         word = line.take()
         if word == "--":
@@ -112,14 +65,8 @@ def parse(argv: tuple[str, ...], defaults: Mapping[str, Fact] | None = None) -> 
             _joined(line, joined[1], joined[2])
         elif not _hydra(line, word) and not _short(line, word):
             _positional(line, word)
-    return line.found
-
-
-def _places(declared: Mapping[str, Declaration]) -> list[str]:
-    placed = [
-        (one["positional"], name) for name, one in declared.items() if isinstance(one.get("positional"), int)
-    ]
-    return [name for _, name in sorted(placed, key=lambda pair: (str(pair[0]).zfill(9), pair[1]))]
+    _fire(line)
+    return Parsed(line.found, tuple(line.commands))
 
 
 def _value(word: str, declaration: Declaration) -> Fact:
@@ -137,26 +84,30 @@ def _value(word: str, declaration: Declaration) -> Fact:
     return plain
 
 
-def _flag(line: _Line, word: str) -> None:
+def _flag(line: Line, word: str) -> None:
     name, declaration = line.flag(word)
     action = str(declaration.get("action", ""))
-    if not declaration and not _short(line, word):
+    positive = line.declared.get(name.removeprefix("no"), {})
+    if not declaration and positive.get("by") == "fire" and not line.next_is_value():
+        line.add(name.removeprefix("no"), False, word)
+    elif not declaration and not _short(line, word):
         _unknown(line, word, name)
     elif not declaration:
         return
     elif action in {"store_true", "store_false", "BooleanOptionalAction"}:
         _switch(line, word, name, declaration)
     elif action == "count":
-        before = [one.value for one in line.found if one.name == name and isinstance(one.value, int)]
-        line.found = [one for one in line.found if one.name != name]
-        line.add(name, (before[-1] if before else 0) + 1, word)
-    elif action in {"store_const", "append_const"}:
+        before = line.held(name) or declaration.get("value")
+        line.replace(name, (before if isinstance(before, int) else 0) + 1, word)
+    elif action == "store_const":
         line.add(name, declaration.get("const"), word)
+    elif action == "append_const":
+        _set(line, name, declaration.get("const"), word, declaration)
     else:
         _valued(line, word, name, declaration)
 
 
-def _switch(line: _Line, word: str, name: str, declaration: Declaration) -> None:
+def _switch(line: Line, word: str, name: str, declaration: Declaration) -> None:
     """Take a switch; behind those of dataclasses, which take a truth value or none, look for one."""
     off = declaration.get("off_flags")
     on = str(declaration.get("action")) != "store_false" and not (isinstance(off, list) and word in off)
@@ -166,7 +117,7 @@ def _switch(line: _Line, word: str, name: str, declaration: Declaration) -> None
     line.add(name, on, word)
 
 
-def _valued(line: _Line, word: str, name: str, declaration: Declaration) -> None:
+def _valued(line: Line, word: str, name: str, declaration: Declaration) -> None:
     count = declaration.get("nargs")
     values: list[Fact] = []
     if count in ("+", "*"):
@@ -177,38 +128,42 @@ def _valued(line: _Line, word: str, name: str, declaration: Declaration) -> None
         while len(values) < count and line.at < len(line.words):
             values.append(_value(line.take(), declaration))
         _set(line, name, values, word, declaration)
-    elif line.next_is_value() or (line.at < len(line.words) and not _FLAG.match(line.words[line.at])):
+    elif line.next_is_value() or (line.at < len(line.words) and not _LONG.match(line.words[line.at])):
         _set(line, name, _value(line.take(), declaration), word, declaration)
     else:
         default = declaration.get("const") if count == "?" else True
         line.add(name, default, word)
 
 
-def _set(line: _Line, name: str, value: Fact, where: str, declaration: Declaration) -> None:
-    """Add a value; to an option that may be repeated, add it to what it has."""
-    repeated = declaration.get("multiple") is True or declaration.get("action") in ("append", "extend")
-    if not repeated:
+def _set(line: Line, name: str, value: Fact, where: str, declaration: Declaration) -> None:
+    """Add a value; to an option that may be repeated, add it to what it has.
+
+    argparse begins with the default, where there is one; one that is no literal is there by its text.
+    """
+    added = declaration.get("action") in ("append", "extend", "append_const")
+    if not added and declaration.get("multiple") is not True:
         line.add(name, value, where)
         return
-    before = next((one.value for one in line.found if one.name == name), [])
-    line.found = [one for one in line.found if one.name != name]
-    held = [*before] if isinstance(before, list) else [before]
+    before = line.held(name)
+    if before is None and added:
+        default = declaration.get("value")
+        before = [f"*{default}"] if isinstance(default, str) else default
     extend = declaration.get("action") == "extend" and isinstance(value, list)
-    line.add(name, held + (value if extend else [value]), where)  # type: ignore[operator]
+    line.replace(name, [*listed(before), *(listed(value) if extend else [value])], where)
 
 
-def _unknown(line: _Line, word: str, name: str) -> None:
+def _unknown(line: Line, word: str, name: str) -> None:
     """Take an option that no source declares."""
     following = line.words[line.at] if line.at < len(line.words) else ""
     alone = not line.next_is_value() or bool(_HYDRA.match(following))
     if not alone and name.lower() in _SWITCHES:
-        alone = not (_NUMBER.match(following) or following.lower() in _TRUTH)
+        alone = not (NUMBER.match(following) or following.lower() in _TRUTH)
     if alone:
         negative = word.startswith("--no-") and len(word) > 5
         line.add(name[3:] if negative else name, not negative, word)
         return
     values = [typed_nested(line.take())]
-    while _is_number(values[-1]) and line.next_is_value() and _NUMBER.match(line.words[line.at]):
+    while _is_number(values[-1]) and line.next_is_value() and NUMBER.match(line.words[line.at]):
         values.append(typed(line.take()))
     line.add(name, values[0] if len(values) == 1 else values, word)
 
@@ -217,7 +172,7 @@ def _is_number(value: Fact) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _joined(line: _Line, flag: str, word: str) -> None:
+def _joined(line: Line, flag: str, word: str) -> None:
     name, declaration = line.flag(flag)
     if declaration.get("nargs") in ("+", "*"):
         _set(line, name, [_value(word, declaration)], flag, declaration)
@@ -227,7 +182,7 @@ def _joined(line: _Line, flag: str, word: str) -> None:
         _set(line, name, _value(word, declaration), flag, declaration)
 
 
-def _hydra(line: _Line, word: str) -> bool:
+def _hydra(line: Line, word: str) -> bool:
     """Take ``name=value``, ``+name=value`` or ``~name``; return False if the word is none of them."""
     removed = _REMOVED.match(word)
     if removed is not None:
@@ -240,9 +195,9 @@ def _hydra(line: _Line, word: str) -> bool:
     return True
 
 
-def _short(line: _Line, word: str) -> bool:
+def _short(line: Line, word: str) -> bool:
     """Take ``-x3`` where the source declares ``-x``; return False for any other word."""
-    if len(word) < 3 or word[0] != "-" or word[1] == "-" or _NUMBER.match(word):
+    if len(word) < 3 or word[0] != "-" or word[1] == "-" or NUMBER.match(word):
         return False
     name, declaration = line.flag(word[:2])
     if not declaration:
@@ -258,21 +213,41 @@ def _short(line: _Line, word: str) -> bool:
     return True
 
 
-def _positional(line: _Line, word: str) -> None:
+def _positional(line: Line, word: str) -> None:
     if not line.places:
         line.unnamed += 1
         line.add(f"#{line.unnamed}", typed_nested(word), word)
         return
     name = line.places[0]
     declaration = line.declared[name]
+    if "commands" in declaration:
+        line.places.pop(0)
+        above = line.held(name)
+        line.enter(name, word)
+        line.replace(name, bounded(word if above is None else f"{above} {word}"), word)
+        return
+    if declaration.get("by") == "fire":
+        line.waiting.append(word)
+        return
     count = declaration.get("nargs")
     if count not in ("+", "*", -1) and not (isinstance(count, int) and count > 1):
         line.places.pop(0)
         line.add(name, _value(word, declaration), word)
         return
-    before = next((one.value for one in line.found if one.name == name), [])
-    line.found = [one for one in line.found if one.name != name]
-    held = [*(before if isinstance(before, list) else [before]), _value(word, declaration)]
-    line.add(name, held, word)
+    before = line.held(name)
+    held = [*(before if isinstance(before, list) else []), _value(word, declaration)]
+    line.replace(name, held, word)
     if isinstance(count, int) and len(held) >= count > 0:
         line.places.pop(0)
+
+
+def _fire(line: Line) -> None:
+    """Give the words that wait to the parameters of Fire that no flag has set, in their order."""
+    given = {one.name for one in line.found}
+    line.places = [name for name in line.places if name not in given]
+    for word in line.waiting:
+        name = line.places.pop(0) if line.places else ""
+        if name:
+            line.add(name, _value(word, line.declared[name]), word)
+        else:
+            _positional(line, word)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mlamd.masking.text import mask_setting
-from mlamd.recognise.arguments import parse
-from mlamd.recognise.facts import MOST_ITEMS, bounded, mapping
+from mlamd.recognise.arguments import parse_line
+from mlamd.recognise.declarations import applied, declarations, given_as_config
+from mlamd.recognise.facts import MOST_ITEMS, bounded
 from mlamd.recognise.finding import Fact
-from mlamd.recognise.launch import find_program
 
 COMMAND_LINE, CONFIG, DEFAULT, MODEL = "command line", "config", "default", "model"
 
@@ -51,57 +51,28 @@ def resolve(
     of its configuration files, ``models`` those of the models that it read. As the programs do it, the
     command line goes before a configuration, that before the default in the source, and what a model says
     comes last. Of two files of the same sort, the later one goes first: it was read over the other. The
-    source that is the program itself goes before the modules that it imports.
+    source that is the program itself goes before the modules that it imports. A source of plain assignments
+    that the command line names is a configuration.
     """
-    ordered = _program_first(argv, sources)
-    declared: dict[str, Fact] = {}
-    for _, facts in reversed(ordered):
-        declared |= mapping(facts.get("defaults"))
+    given = given_as_config(argv, sources)
+    paths = {path for path, _ in given}
+    configs = [*configs, *given]
+    declared = declarations(argv, [one for one in sources if one[0] not in paths])
+    parsed = parse_line(argv, declared)
     found: dict[str, list[Candidate]] = {}
-    for argument in reversed(parse(argv, declared)):
+    for argument in reversed(parsed.arguments):
         _add(found, argument.name, Candidate(argument.value, COMMAND_LINE, argument.where))
     for path, settings in reversed(configs):
         for name, value in settings.items():
             _add(found, name, Candidate(value, CONFIG, path))
-    for path, facts in ordered:
-        for name, one in mapping(facts.get("defaults")).items():
-            entry = mapping(one)
-            where = f"{path}:{entry['line']}" if "line" in entry else path
-            _add(found, name, Candidate(entry.get("value"), DEFAULT, where))
+    for name, entry in applied(declared, parsed.commands).items():
+        path = str(entry.get("path", ""))
+        where = f"{path}:{entry['line']}" if "line" in entry else path
+        _add(found, name, Candidate(entry.get("value"), DEFAULT, where))
     for path, settings in reversed(models):
         for name, value in settings.items():
             _add(found, name, Candidate(value, MODEL, path))
     return [_parameter(name, found[name]) for name in sorted(found)]
-
-
-def _program_first(
-    argv: tuple[str, ...], sources: Sequence[tuple[str, Settings]]
-) -> list[tuple[str, Settings]]:
-    launch = find_program(argv)
-    tail = launch.program.replace(".", "/") if launch.module else launch.program.removeprefix("./")
-
-    def strange(source: tuple[str, Settings]) -> bool:
-        bare = source[0].removesuffix(".py").removesuffix("/__main__")
-        wanted = tail.removesuffix(".py")
-        return not wanted or not (f"/{bare}".endswith(f"/{wanted}") or f"/{wanted}".endswith(f"/{bare}"))
-
-    modules = [source for source in sources if strange(source)]
-    if len(modules) == len(sources):
-        return modules
-    return [source for source in sources if not strange(source)] + [_imported(*source) for source in modules]
-
-
-def _imported(path: str, facts: Settings) -> tuple[str, Settings]:
-    """Return what a module adds to the parameters of the program that imports it: what it declares.
-
-    Its own constants, and the defaults of its functions, are no parameters of the run.
-    """
-    declared = {
-        name: entry
-        for name, entry in mapping(facts.get("defaults")).items()
-        if mapping(entry).get("by") not in {"constant", "function"}
-    }
-    return path, {**facts, "defaults": declared}
 
 
 def _add(found: dict[str, list[Candidate]], name: str, candidate: Candidate) -> None:

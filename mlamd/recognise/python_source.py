@@ -135,12 +135,40 @@ def last_name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def has_main(tree: ast.Module) -> bool:
-    """Return True if the module has a part for when it is the program."""
-    return any(
+def first_name(node: ast.expr) -> str:
+    """Return the first part of a dotted name; "" if there is none."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def keywords(call: ast.Call) -> dict[str, ast.expr]:
+    """Return the arguments of a call that are given by name."""
+    return {word.arg: word.value for word in call.keywords if word.arg}
+
+
+def texts(call: ast.Call) -> list[str]:
+    """Return the arguments of a call that are text and not given by name."""
+    return [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+
+
+def is_main(node: ast.stmt) -> bool:
+    """Return True for the part of a module for when it is the program."""
+    return (
         isinstance(node, ast.If)
         and isinstance(node.test, ast.Compare)
         and isinstance(node.test.left, ast.Name)
         and node.test.left.id == "__name__"
-        for node in tree.body
     )
+
+
+def is_plain(tree: ast.Module) -> bool:
+    """Return True if a module is little more than assignments of literals."""
+    body = [
+        node
+        for node in tree.body
+        if not isinstance(node, ast.Import | ast.ImportFrom)
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+    ]
+    plain = sum(literal(value)[0] for _, value, _ in assignments(body))
+    return plain > 0 and 3 * plain >= 2 * len(body) and not any(map(is_main, body))

@@ -46,7 +46,7 @@ if __name__ == "__main__":
     }
     assert found["main"] is True
     assert found["defaults"]["LR"] == {"value": 0.1, "by": "constant", "line": 5}
-    assert "name" not in found["defaults"]
+    assert found["defaults"]["name"] == {"value": "x", "by": "constant", "line": 8}
 
 
 def test_argparse():
@@ -107,7 +107,8 @@ import click
 def main(src, lr, size, shuffle, tag): ...
 """
     )["defaults"]
-    assert found["src"] == {"value": None, "by": "click", "line": 4, "positional": 0}
+    assert found["src"] == {"value": None, "by": "click", "line": 4, "positional": 0, "entry": ["main"]}
+    assert found["lr"].pop("entry") == ["main"]
     assert found["lr"] == {"value": 0.1, "by": "click", "line": 5, "type": "float", "flags": ["--lr", "-l"]}
     assert found["size"]["flags"] == ["--batch-size"]
     assert found["shuffle"]["value"] is True
