@@ -12,7 +12,15 @@ from mlamd.masking.text import mask_setting
 from mlamd.recognise import document
 from mlamd.recognise.facts import MOST_ITEMS, bounded, flattened
 from mlamd.recognise.finding import Fact, Finding, RecogniseError, Subject
-from mlamd.recognise.metric_names import STEPS, is_metric, is_result, names_metrics, names_settings
+from mlamd.recognise.mapped_data import is_data
+from mlamd.recognise.metric_names import (
+    STEPS,
+    is_metric,
+    is_result,
+    is_step,
+    names_metrics,
+    names_settings,
+)
 from mlamd.recognise.plain_models import recognise_model
 from mlamd.recognise.series import SeriesBook, is_number, looks_like_log, of_lists, of_records
 from mlamd.recognise.typed import typed_nested
@@ -95,6 +103,8 @@ def _of_mapping(subject: Subject, held: Mapping[str, object], form: str) -> Find
     book = None if names_settings(subject.name) else of_lists(held)
     if book is not None and (named or any(map(is_metric, book.series))):
         return _with_series(held, book, form)
+    if not (named or names_settings(subject.name)) and is_data(subject.name, form, held):
+        return Finding("dataset", form, {"entries": len(held)})
     numbers = numbers_of(settings)
     many = bool(numbers) and len(numbers) >= len(settings) * _LEAST_NUMBERS
     result = not names_settings(subject.name) and any(map(is_result, numbers))
@@ -104,6 +114,8 @@ def _of_mapping(subject: Subject, held: Mapping[str, object], form: str) -> Find
     if form in {"json", "yaml", "toml"} and named and (many or result):
         return Finding("metrics", form, {"scalars": numbers, **facts})
     flat = not any(isinstance(value, Mapping | list) for value in held.values())
+    if form == "json" and result and numbers == settings and all(is_result(n) or is_step(n) for n in numbers):
+        return Finding("metrics", form, {"scalars": numbers, **facts})
     if form == "json" and many and flat and result:
         return Finding("config", form, {"scalars": numbers, **facts}, made="metrics")
     return Finding("config", form, facts)

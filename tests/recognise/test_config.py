@@ -128,7 +128,8 @@ def test_deep_and_huge_json_is_no_trouble():
     assert recognise("a.json", '{"a": ' * 3000 + "1" + "}" * 3000).kind in {"config", "generic"}
     assert recognise("a.json", '{"a": ' + "9" * 5000 + "}").facts
     assert recognise("a.json", '{"a": NaN, "b": 1e999}').facts["settings"] == {"a": "nan", "b": "inf"}
-    many = recognise("a.json", json.dumps({str(one): one for one in range(5000)}))
+    groups = {f"group{one}": {f"name{inner}": inner for inner in range(50)} for one in range(100)}
+    many = recognise("a.json", json.dumps(groups))
     assert many.facts["settings_cut"] is True
 
 
@@ -136,3 +137,50 @@ def test_overrides_of_hydra_are_settings():
     found = recognise("out/.hydra/overrides.yaml", "- lr=0.1\n- +a.b=[1,2]\n- ~x\n- db.password=hush\n")
     assert found.facts["settings"] == {"lr": 0.1, "a.b": [1, 2], "db.password": "***"}
     assert found.facts["overrides"] == ["lr=0.1", "+a.b=[1,2]", "~x", "db.password=***"]
+
+
+COCO = {
+    "info": {"year": 2026},
+    "images": [{"id": 1, "file_name": "a.png"}],
+    "annotations": [{"id": 1, "bbox": [0, 0, 1, 1]}],
+    "categories": [{"id": 1, "name": "cat"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        ("vocab.json", {f"w{one}": one for one in range(2000)}),
+        ("vocab.yaml", {f"w{one}": one for one in range(300)}),
+        ("a.json", {"model": {"vocab": {f"w{one}": one for one in range(300)}}}),
+        ("labels.json", {"cat": 0, "dog": 1}),
+        ("names.json", {"0": "cat", "1": "dog"}),
+        ("split.json", {"train": ["a.png", "b.png"], "val": ["c.png"]}),
+        ("ids.json", {"kept": list(range(30)), "left": [1]}),
+        ("instances.json", COCO),
+        ("instances.yaml", {"images": [{"id": one} for one in range(30)]}),
+    ],
+)
+def test_documents_of_data_are_no_settings(name, held):
+    found = recognise(name, json.dumps(held))
+    assert (found.kind, found.facts) == ("dataset", {"entries": len(held)})
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        ("a.json", {"lr": 0.1, "layers": [{"units": 3}, {"units": 4}]}),
+        ("a.json", {"layers": [64, 32], "betas": [0.9, 0.99]}),
+        ("a.yaml", {"names": {0: "cat", 1: "dog"}, "train": "a", "val": "b"}),
+        ("a.yaml", {"callbacks": [{"name": "stop"}], "hooks": [{"name": "save"}]}),
+        ("a.json", {"lr": 0.1}),
+        ("a.json", {"epochs": 3, "batch_size": 8}),
+    ],
+)
+def test_settings_with_lists_are_settings(name, held):
+    assert recognise(name, json.dumps(held)).kind == "config"
+
+
+@pytest.mark.parametrize("held", [{"accuracy": 0.9, "epoch": 3}, {"test": {"loss": 0.1, "f1": 0.5}}])
+def test_metrics_of_another_run_are_no_settings(held):
+    assert recognise("prev.json", json.dumps(held)).kind == "metrics"
