@@ -48,11 +48,12 @@ class Story:
         cwd: str = "/w",
         inside: tuple[str, str, int] = ("", "", 0),
         variables: tuple[str, ...] = (),
+        executable: str = "/usr/bin/python3",
     ) -> int:
         """Begin a step; ``inside`` are its control group, its container, and its pid there."""
         self._steps += 1
         argv, place = self.name(tuple(command.split())), self.name((cwd,))
-        program = self.name(("/usr/bin/python3",))
+        program = self.name((executable,))
         cgroup, container = (self.name((text,)) if text else 0 for text in inside[:2])
         pid, inner_pid = 100 + self._steps, inside[2]
         self.events.append(

@@ -72,6 +72,15 @@ def programs_of(argv: tuple[str, ...], sources: Sequence[Source]) -> tuple[list[
     return programs, [one for one in sources if one not in programs]
 
 
+def is_read(argv: tuple[str, ...], sources: Sequence[Source]) -> bool:
+    """Return True if the program of a command line is one of the sources, a script or module that is run."""
+    launch = find_program(argv)
+    if launch.module:
+        return bool(programs_of(argv, sources)[0])
+    program = launch.program.removeprefix("./")
+    return bool(program) and any(_ends_alike(path, program) for path, _ in sources)
+
+
 def given_as_config(argv: tuple[str, ...], sources: Sequence[Source]) -> list[Source]:
     """Return the sources of plain assignments that the command line names, with their settings."""
     launch = find_program(argv)

@@ -5,6 +5,7 @@ What stands before is the interpreter, its options, and programs that only start
 """
 
 import re
+import sys
 from dataclasses import dataclass
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
@@ -55,6 +56,13 @@ _LAUNCHERS = frozenset(
     """.split()
 )
 """Programs and modules with many options of their own, before a script that shows by its suffix."""
+_TOOLS = frozenset(
+    """
+    pip pip3 pytest tox nox coverage ruff black mypy pyright flake8 isort pylint pre-commit virtualenv uv
+    poetry pdm hatch twine build
+    """.split()
+)
+"""Programs in Python that work on sources, and whose arguments are no parameters of anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,20 @@ def find_program(argv: tuple[str, ...]) -> Launch:
 
 def _base(word: str) -> str:
     return word.rpartition("/")[2]
+
+
+def runs_python(executable: str) -> bool:
+    """Return True for the path of an interpreter of Python, R or Julia."""
+    name = _base(executable)
+    return bool(_PYTHON.match(name)) or name in {"R", "Rscript", "julia"}
+
+
+def is_tool(launch: Launch) -> bool:
+    """Return True for a module of the standard library that is run, and for what developers work with."""
+    if launch.module:
+        root = launch.program.partition(".")[0]
+        return root in sys.stdlib_module_names or root in _TOOLS
+    return _base(launch.program) in _TOOLS
 
 
 def _skip_options(argv: tuple[str, ...], at: int, with_value: str) -> int:

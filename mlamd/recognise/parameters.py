@@ -29,7 +29,8 @@ class Parameter:
 
     ``source`` is ``command line``, ``config``, ``default`` or ``model``; ``where`` is the word of the
     command line, the path of the file, or ``path:line``. ``overridden`` are the other values that it has
-    elsewhere, the stronger first; values that are the same are no disagreement.
+    elsewhere, the stronger first; values that are the same are no disagreement. ``steps`` are the ids of the
+    steps of a run that have it so.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Parameter:
     source: str
     where: str
     overridden: tuple[Candidate, ...] = ()
+    steps: tuple[str, ...] = ()
 
 
 def resolve(

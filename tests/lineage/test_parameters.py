@@ -1,0 +1,88 @@
+"""The parameters of a run, from what is known of its steps and the files that they used."""
+
+from collections.abc import Callable
+
+import pytest
+
+from mlamd.lineage.parameters import parameters
+from mlamd.lineage.view import View
+from mlamd.recognise.python_parameters import read_python
+from tests.story import Story
+
+TRAIN = read_python(
+    'import argparse\np = argparse.ArgumentParser()\np.add_argument("--lr", default=0.1)\nSEED = 3'
+)
+
+
+def known(view: View, run: int) -> dict[str, object]:
+    return {one.name: one.value for one in parameters(view, view.run(run))}
+
+
+@pytest.mark.parametrize(
+    ("command", "executable", "expected"),
+    [
+        ("cat t.py", "/bin/cat", {}),
+        ("cp t.py u.py", "/bin/cp", {}),
+        ("wc -l t.py", "/usr/bin/wc", {}),
+        ("grep -n lr t.py", "/bin/grep", {}),
+        ("git commit -qm y", "/usr/bin/git", {}),
+        ("R", "/usr/bin/Rubbish", {}),
+        ("python -m timeit -s x t.py", "/usr/bin/python3.11", {}),
+        ("python -m json.tool x", "/usr/bin/python3", {}),
+        ("python /venv/bin/pytest -q", "/usr/bin/python3", {}),
+        ("python t.py --lr 1", "/usr/bin/python3", {"lr": 1, "SEED": 3}),
+        ("python -m t --lr 1", "/usr/bin/python3", {"lr": 1, "SEED": 3}),
+        ("python t.py --lr 1", "", {"lr": 1, "SEED": 3}),
+        ("python -c pass 5", "/usr/bin/python3", {"#1": 5, "lr": 0.1}),
+        ("/venv/bin/tool --lr 2", "/usr/bin/python3", {"lr": 2}),
+    ],
+)
+def test_only_what_runs_a_program_of_ours_has_parameters(
+    story: Story, view: Callable[[], View], command: str, executable: str, expected: dict[str, object]
+) -> None:
+    run = story.run(command)
+    step = story.step(run, command, executable=executable)
+    file = story.existing("t.py")
+    story.mean(file, "source", TRAIN)
+    story.read(step, file, 2)
+    assert known(view(), run) == expected
+
+
+def test_a_script_of_another_language_is_a_program(story: Story, view: Callable[[], View]) -> None:
+    run = story.run("bash run.sh 5")
+    step = story.step(run, "bash run.sh 5", executable="/bin/bash")
+    file = story.existing("run.sh")
+    story.mean(file, "source", {"language": "shell"})
+    story.read(step, file, 2)
+    assert known(view(), run) == {"#1": 5}
+
+
+def test_what_hydra_composed_stands_for_its_parts(story: Story, view: Callable[[], View]) -> None:
+    run = story.run("python train.py model=big")
+    step = story.step(run, "python train.py model=big")
+    for path, settings in (
+        ("conf/config.yaml", {"defaults.0.model": "small", "lr": 0.1}),
+        ("conf/model/big.yaml", {"layers": 9, "defaults": ["base"]}),
+    ):
+        file = story.existing(path)
+        story.mean(file, "config", {"settings": settings})
+        story.read(step, file, 2)
+    parts = view()
+    assert known(parts, run) == {"model": "big", "lr": 0.1, "layers": 9}
+    for path, settings in (
+        ("out/.hydra/config.yaml", {"lr": 0.1, "model.layers": 9}),
+        ("out/.hydra/hydra.yaml", {"hydra.run.dir": "out"}),
+        ("out/.hydra/overrides.yaml", {"model": "big"}),
+    ):
+        story.mean(story.write(step, path, 3), "config", {"settings": settings})
+    assert known(view(), run) == {"model": "big", "lr": 0.1, "model.layers": 9}
+
+
+def test_steps_that_differ_are_named(story: Story, view: Callable[[], View]) -> None:
+    run = story.run("make", public="aaaa000000000001")
+    for line in ("python a.py --lr 1 --seed 2", "python b.py --lr 3 --seed 2"):
+        story.step(run, line)
+    found = view()
+    told = [(one.name, one.value, one.steps) for one in parameters(found, found.run(run))]
+    first, second = "aaaa000000000001.1", "aaaa000000000001.2"
+    assert told == [("lr", 1, (first,)), ("lr", 3, (second,)), ("seed", 2, (first, second))]
