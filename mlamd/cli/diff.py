@@ -76,7 +76,7 @@ def _value(value: object) -> str:
     if value is None:
         return "(none)"
     words = text.one_line(f"{value:.6g}" if isinstance(value, float) else str(value))
-    return words if len(words) <= _MOST_LETTERS else words[: _MOST_LETTERS - 1] + "…"
+    return text.cut(words, _MOST_LETTERS)
 
 
 def _changes(title: str, changes: tuple[Change, ...], same: int) -> None:

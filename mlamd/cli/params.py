@@ -1,5 +1,6 @@
 """``mlamd params``."""
 
+from collections import Counter
 from typing import Any
 
 import click
@@ -12,7 +13,9 @@ from mlamd.lineage.parameters import Parameter, parameters
 from mlamd.model.derived import Run
 from mlamd.recognise.parameters import COMMAND_LINE, CONFIG, DEFAULT, MODEL
 
-_FIELDS = ("name", "value", "source", "where")
+_FIELDS = ("name", "value", "source", "where", "steps")
+_WIDTH = 60
+_MOST_OTHERS = 5
 
 
 @click.command(name="params")
@@ -28,7 +31,9 @@ def command(context: click.Context, run: str, as_json: bool, as_csv: bool) -> No
         if as_json:
             say_of_run(asked, "params", found, {"parameters": [row(one) for one in known]})
         elif as_csv:
-            text.comma_separated(_FIELDS, [(one.name, one.value, one.source, one.where) for one in known])
+            text.comma_separated(
+                _FIELDS, [(one.name, one.value, one.source, one.where, " ".join(one.steps)) for one in known]
+            )
         else:
             if known:
                 table(known)
@@ -60,18 +65,21 @@ def row(parameter: Parameter) -> dict[str, Any]:
             {"value": value, "source": source, "where": where}
             for value, source, where in parameter.overridden
         ],
+        "steps": list(parameter.steps),
     }
 
 
 def table(found: list[Parameter], most: int = 0) -> None:
-    """Print parameters, a line each."""
+    """Print parameters, a line each, long values cut; one that differs by step with the steps."""
+    counts = Counter(parameter.name for parameter in found)
     rows = [
         (
             text.one_line(parameter.name),
-            text.one_line(str(parameter.value)),
-            text.one_line(f"{parameter.source}, {parameter.where}" if parameter.where else parameter.source),
-            text.one_line(
-                ", ".join(f"{value} ({where or source})" for value, source, where in parameter.overridden)
+            _cut(str(parameter.value)),
+            _set_by(parameter, differs=counts[parameter.name] > 1),
+            ", ".join(
+                _cut(f"{_cut(str(value))} ({where or source})")
+                for value, source, where in parameter.overridden[:_MOST_OTHERS]
             ),
         )
         for parameter in found[: most or None]
@@ -79,3 +87,14 @@ def table(found: list[Parameter], most: int = 0) -> None:
     text.table(("parameter", "value", "set by", "instead of"), rows)
     if most and len(found) > most:
         text.say(f"and {len(found) - most} more: see `mlamd params`")
+
+
+def _set_by(parameter: Parameter, *, differs: bool) -> str:
+    by = f"{parameter.source}, {parameter.where}" if parameter.where else parameter.source
+    steps = ", ".join(map(text.short, parameter.steps[:3])) + (", …" if len(parameter.steps) > 3 else "")
+    return _cut(by) + (f" [{steps}]" if differs and steps else "")
+
+
+def _cut(shown: str) -> str:
+    """Return text on one line that leaves room for the other columns; JSON has all of it."""
+    return text.cut(text.one_line(shown), _WIDTH)

@@ -55,7 +55,12 @@ def command_line(words: Sequence[str], width: int = 200) -> str:
     """Return a command as one would type it, cut to ``width``; JSON has all of it."""
     typed = [os.path.basename(words[0]) or words[0], *words[1:]] if words else []
     text = one_line(" ".join(_quoted(word) for word in typed))
-    return text if len(text) <= width else text[: max(1, width - 1)] + "…"
+    return cut(text, width)
+
+
+def cut(line: str, width: int) -> str:
+    """Return a line of at most so many letters."""
+    return line if len(line) <= width else line[: max(1, width - 1)] + "…"
 
 
 def when(ns: int | None) -> str:
