@@ -42,12 +42,15 @@ def _of_step(view: View, step: Step) -> list[Parameter]:
     sources: list[_Named] = []
     configs: list[_Named] = []
     written: list[_Named] = []
+    files: dict[str, list[str]] = {}
     models: list[_Named] = []
     for path, kind, facts in _meanings(view, (reading.version for reading in read), made=False):
         if kind == "source":
             sources.append((path, facts))
         elif kind == "config":
             configs.append((path, _settings(facts)))
+        elif "words" in facts:
+            files[path] = facts["words"]
     for path, kind, facts in _meanings(view, view.writes(step.number), made=True):
         if kind == "model":
             models.append((path, mapping(facts.get("hyperparameters"))))
@@ -59,7 +62,7 @@ def _of_step(view: View, step: Step) -> list[Parameter]:
     interpreted = runs_python(step.executable or "".join(step.command[:1]))
     if not is_read(step.command, sources) and (not interpreted or is_tool(find_program(step.command))):
         return []
-    return resolve(step.command, sources, configs, models)
+    return resolve(step.command, sources, configs, models, files)
 
 
 def _settings(facts: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mlamd.masking.text import mask_setting
+from mlamd.recognise.argument_files import expanded
 from mlamd.recognise.arguments import parse_line
-from mlamd.recognise.declarations import applied, declarations, given_as_config
+from mlamd.recognise.declarations import applied, declarations, given_as_config, programs_of
 from mlamd.recognise.facts import MOST_ITEMS, bounded
 from mlamd.recognise.finding import Fact
 
@@ -46,6 +47,7 @@ def resolve(
     sources: Sequence[tuple[str, Settings]],
     configs: Sequence[tuple[str, Settings]],
     models: Sequence[tuple[str, Settings]] = (),
+    files: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Parameter]:
     """Return the parameters of a run, sorted by name.
 
@@ -54,8 +56,10 @@ def resolve(
     command line goes before a configuration, that before the default in the source, and what a model says
     comes last. Of two files of the same sort, the later one goes first: it was read over the other. The
     source that is the program itself goes before the modules that it imports. A source of plain assignments
-    that the command line names is a configuration.
+    that the command line names is a configuration. ``files`` are the words of files of arguments by path;
+    what such a file sets whose words are not known is not told.
     """
+    argv, unknown = expanded(argv, programs_of(argv, sources)[0], files or {})
     given = given_as_config(argv, sources)
     paths = {path for path, _ in given}
     configs = [*configs, *given]
@@ -68,6 +72,9 @@ def resolve(
         for name, value in settings.items():
             _add(found, name, Candidate(value, CONFIG, path))
     for name, entry in applied(declared, parsed.commands).items():
+        needless = name in found and entry.get("value") is None and "positional" in entry
+        if needless or (unknown and entry.get("by") == "argparse"):
+            continue
         path = str(entry.get("path", ""))
         where = f"{path}:{entry['line']}" if "line" in entry else path
         _add(found, name, Candidate(entry.get("value"), DEFAULT, where))

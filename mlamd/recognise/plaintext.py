@@ -1,5 +1,6 @@
 """Plain text: its encoding, and how many lines it has; and logs that are called so or look so."""
 
+from mlamd.recognise.argument_files import words_of
 from mlamd.recognise.finding import Fact, Finding, Subject
 from mlamd.recognise.lines import lines_of
 from mlamd.recognise.log import log_of
@@ -9,7 +10,10 @@ _SUFFIXES = frozenset({".txt", ".text", ".conll", ".conllu", ".vtt", ".srt"})
 
 
 class Texts:
-    """Facts: ``encoding``, ``lines`` (empty ones do not count); ``lines_estimated`` for a large file."""
+    """Facts: ``encoding``, ``lines`` (empty ones do not count); ``lines_estimated`` for a large file.
+
+    ``words`` of a file of arguments.
+    """
 
     name = "text"
     rank = 88
@@ -36,6 +40,8 @@ class Texts:
         facts["lines"] = lines.total
         if not lines.exact:
             facts["lines_estimated"] = True
+        if subject.whole and (words := words_of(head)):
+            facts["words"] = list(words)
         return Finding(kind, "text", facts)
 
 

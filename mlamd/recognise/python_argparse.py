@@ -166,6 +166,18 @@ def _set_defaults(book: Book, call: ast.Call) -> None:
             inner["line"] = call.lineno
 
 
+def prefixes(tree: ast.Module) -> str:
+    """Return the letters that begin the name of a file of arguments, such as ``@``; "" if there are none."""
+    found = [
+        source.literal(word.value)[1]
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        for word in call.keywords
+        if word.arg == "fromfile_prefix_chars"
+    ]
+    return "".join(one for one in found if isinstance(one, str))
+
+
 def read_absl(book: Book, tree: ast.Module) -> None:
     """Add the flags of absl, ``DEFINE_float("name", default, "help")``."""
     for call in ast.walk(tree):

@@ -10,7 +10,7 @@ from mlamd.masking.text import mask_setting
 from mlamd.recognise import python_source as source
 from mlamd.recognise.facts import bounded
 from mlamd.recognise.finding import Fact
-from mlamd.recognise.python_argparse import read_absl, read_argparse
+from mlamd.recognise.python_argparse import prefixes, read_absl, read_argparse
 from mlamd.recognise.python_book import Book
 from mlamd.recognise.python_commands import read_commands
 from mlamd.recognise.python_fire import read_fire
@@ -46,6 +46,8 @@ def read_python(text: str) -> dict[str, Fact]:
     }
     if any(map(source.is_main, tree.body)):
         facts["main"] = True
+    if letters := prefixes(tree):
+        facts["prefixes"] = letters
     if source.is_plain(tree):
         facts["plain"] = True
     return facts

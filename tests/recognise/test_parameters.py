@@ -2,6 +2,7 @@
 
 from mlamd.recognise.parameters import Candidate, Parameter, resolve
 from mlamd.recognise.python_parameters import read_python
+from tests.recognise.reading import recognise
 
 TRAIN = read_python("""
 import argparse
@@ -80,3 +81,35 @@ def test_constants_of_an_imported_module_are_no_parameters_of_the_run():
     ]
     found = resolve(("python", "train.py"), sources, [])
     assert [(one.name, one.where) for one in found] == [("SEED", "train.py:1"), ("lr", "model.py:2")]
+
+
+FROM_FILE = read_python("""
+import argparse
+p = argparse.ArgumentParser(fromfile_prefix_chars="@")
+p.add_argument("data")
+p.add_argument("--lr", type=float, default=0.1)
+p.add_argument("--epochs", type=int, default=3)
+""")
+
+
+def test_a_file_of_arguments_is_read_in_its_place():
+    words = recognise("conf/args.txt", "d.csv\n--lr\n0.7\n--api-key\nxyz\n").facts["words"]
+    assert words == ["d.csv", "--lr", "0.7", "--api-key", "***"]
+    line = ("python", "t.py", "@conf/args.txt", "--epochs", "4")
+    found = resolve(line, [("t.py", FROM_FILE)], [], (), {"conf/args.txt": words})
+    told = {one.name: one.value for one in found}
+    assert told == {"data": "d.csv", "lr": 0.7, "epochs": 4, "api_key": "***"}
+
+
+def test_what_a_file_of_arguments_sets_that_nobody_knows_is_not_told():
+    found = resolve(("python", "t.py", "@args.txt", "--epochs", "4"), [("t.py", FROM_FILE)], [])
+    assert {one.name: one.value for one in found} == {"epochs": 4}
+
+
+def test_an_ordinary_text_has_no_words():
+    assert "words" not in recognise("a.txt", "A text\nof some lines\n- and\n- a list\n").facts
+
+
+def test_a_positional_argument_overrides_nothing():
+    (one,) = [one for one in resolve(("t.py", "d.csv"), [("t.py", FROM_FILE)], []) if one.name == "data"]
+    assert one.overridden == ()
