@@ -137,7 +137,7 @@ def _is_taken(name: str, entry: Mapping[str, Any], taken: set[str], *, config: b
     What a module sets for itself is nobody's parameter, unless it is a module of settings (``config``) from
     which it is taken. ``unseen`` says that the program itself was not read: nobody knows what it takes.
     """
-    if entry.get("by") in _OWN:
+    if str(entry.get("by")) in _OWN:
         own = str(entry.get("of") or name.partition(".")[0])
         return config and entry.get("by") != "function" and not taken.isdisjoint({own, "*"})
     return unseen or not entry.get("entry") or not taken.isdisjoint({*listed(entry["entry"]), "*"})
@@ -155,7 +155,8 @@ def _link(told: list[tuple[str, dict[str, Declared]]]) -> None:
                     continue
                 for key in [key for key, one in held.items() if function in listed(one.get("entry"))]:
                     inner[key] = held.pop(key)
-            entry["commands"][word] = _named(inner)
+            if isinstance(commands := entry.get("commands"), dict):
+                commands[word] = _named(inner)
 
 
 def _named(inner: dict[str, Declared]) -> dict[str, Declared]:

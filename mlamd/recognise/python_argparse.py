@@ -45,11 +45,9 @@ class _Reader:
         """Put what the module's parsers declare into its book."""
         methods = [call for call in self._tracer.calls if isinstance(call.func, ast.Attribute)]
         for call in methods:
-            name = source.last_name(call.func)
-            texts = source.texts(call)
-            if name == "add_parser":
+            if source.last_name(call.func) == "add_parser":
                 self._parser(call)
-            elif texts and (name == "add_argument" or (name == "add" and texts[0].startswith("-"))):
+            elif _declares(call):
                 for parser in self._receivers(call):
                     _declare(parser.book, call)
         for call in methods:
@@ -112,9 +110,16 @@ class _Reader:
         return used or [parser for _, parser in roots]
 
 
-def read_argparse(book: Book, tracer: Tracer) -> None:
+def read_argparse(book: Book, tree: ast.Module) -> None:
     """Add what a module declares with argparse, and with libraries that are used in the same way."""
-    _Reader(book, tracer).read()
+    calls = (node for node in source.nodes(tree) if isinstance(node, ast.Call))
+    if any(_declares(call) or source.last_name(call.func) == "add_parser" for call in calls):
+        _Reader(book, Tracer(tree)).read()
+
+
+def _declares(call: ast.Call) -> bool:
+    name, texts = source.last_name(call.func), source.texts(call)
+    return bool(texts) and (name == "add_argument" or (name == "add" and texts[0].startswith("-")))
 
 
 def _whole(parser: _Parser, depth: int) -> Book:
@@ -170,7 +175,7 @@ def prefixes(tree: ast.Module) -> str:
     """Return the letters that begin the name of a file of arguments, such as ``@``; "" if there are none."""
     found = [
         source.literal(word.value)[1]
-        for call in ast.walk(tree)
+        for call in source.nodes(tree)
         if isinstance(call, ast.Call)
         for word in call.keywords
         if word.arg == "fromfile_prefix_chars"
@@ -180,7 +185,7 @@ def prefixes(tree: ast.Module) -> str:
 
 def read_absl(book: Book, tree: ast.Module) -> None:
     """Add the flags of absl, ``DEFINE_float("name", default, "help")``."""
-    for call in ast.walk(tree):
+    for call in source.nodes(tree):
         kind = source.last_name(call.func) if isinstance(call, ast.Call) else ""
         if not isinstance(call, ast.Call) or not kind.startswith("DEFINE_") or not call.args:
             continue

@@ -117,7 +117,7 @@ def parameters(function: Function, *, method: bool = False) -> list[tuple[ast.ar
 def imported_names(tree: ast.Module) -> dict[str, str]:
     """Return where imported names come from: ``module.name`` by the name that they have here."""
     found: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in source.nodes(tree):
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 found[alias.asname or alias.name] = f"{node.module or ''}.{alias.name}".strip(".")

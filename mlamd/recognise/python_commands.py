@@ -41,7 +41,7 @@ class _Command:
 def read_commands(book: Book, tree: ast.Module) -> None:
     """Add what a module declares with click and typer; of several commands on their own, those of all."""
     imported = imported_names(tree)
-    nodes = list(ast.walk(tree))
+    nodes = source.nodes(tree)
     calls = [node for node in nodes if isinstance(node, ast.Call)]
     run = {
         source.last_name(one.args[0]) for one in calls if source.shown(one.func) == "typer.run" and one.args

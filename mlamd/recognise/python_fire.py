@@ -17,7 +17,7 @@ _Shown = Function | ast.ClassDef
 def read_fire(book: Book, tree: ast.Module) -> None:
     """Add what the functions and classes take that Fire is called with."""
     here: dict[str, _Shown] = {node.name: node for node in tree.body if isinstance(node, _Shown)}
-    for call in ast.walk(tree):
+    for call in source.nodes(tree):
         if isinstance(call, ast.Call) and source.last_name(call.func) == "Fire" and len(call.args) <= 1:
             given = call.args[0] if call.args else source.keywords(call).get("component")
             owner = book.scopes.owner(call.lineno)

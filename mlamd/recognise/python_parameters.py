@@ -16,7 +16,6 @@ from mlamd.recognise.python_commands import read_commands
 from mlamd.recognise.python_fire import read_fire
 from mlamd.recognise.python_scopes import Scopes, changed, taken
 from mlamd.recognise.python_settings import read_classes, read_constants, read_functions
-from mlamd.recognise.python_tracing import Tracer
 
 
 def declared(tree: ast.Module, constants: dict[str, tuple[Fact, int]]) -> dict[str, Fact]:
@@ -24,7 +23,7 @@ def declared(tree: ast.Module, constants: dict[str, tuple[Fact, int]]) -> dict[s
     altered = changed(tree)
     kept = {name: value for name, (value, _) in constants.items() if name not in altered}
     book = Book(kept, Scopes(tree))
-    read_argparse(book, Tracer(tree))
+    read_argparse(book, tree)
     read_absl(book, tree)
     read_commands(book, tree)
     read_fire(book, tree)

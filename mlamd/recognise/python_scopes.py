@@ -87,7 +87,7 @@ def taken(tree: ast.Module) -> list[str]:
     """
     found: set[str] = set()
     modules: set[str] = set()
-    nodes = list(ast.walk(tree))
+    nodes = source.nodes(tree)
     for node in nodes:
         if isinstance(node, ast.ImportFrom):
             if node.level or (node.module or "").partition(".")[0] not in sys.stdlib_module_names:
@@ -113,7 +113,7 @@ def changed(tree: ast.Module) -> set[str]:
     """
     bound = Counter(_bound(tree.body))
     found = {name for name, count in bound.items() if count > 1}
-    for node in ast.walk(tree):
+    for node in source.nodes(tree):
         if isinstance(node, ast.Global):
             found.update(node.names)
         elif isinstance(node, ast.AugAssign):

@@ -35,7 +35,7 @@ def read_classes(book: Book, tree: ast.Module, altered: set[str]) -> None:
     Where two of them have a field of the same name, it goes by that of its class too. ``altered`` are the
     names that do not keep their value.
     """
-    nodes = list(ast.walk(tree))
+    nodes = source.nodes(tree)
     calls = [node for node in nodes if isinstance(node, ast.Call)]
     classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
     parsed = {
@@ -150,7 +150,7 @@ def read_functions(book: Book, tree: ast.Module) -> None:
 
     One that a library makes a command of is left to that.
     """
-    made = _by_name([node for node in ast.walk(tree) if isinstance(node, ast.Call)])
+    made = _by_name([node for node in source.nodes(tree) if isinstance(node, ast.Call)])
     lines = set(_lines(book.found, frozenset({"click", "typer", "fire"})))
     commands = {book.scopes.owner(line) for line in lines}
     for function in tree.body:

@@ -6,6 +6,7 @@ Nothing is imported or evaluated but literals, which ``ast.literal_eval`` reads.
 import ast
 import warnings
 from collections.abc import Iterator
+from functools import lru_cache
 
 from mlamd.recognise.facts import MOST_DEPTH, MOST_ITEMS, MOST_TEXT, bounded
 from mlamd.recognise.finding import Fact, RecogniseError
@@ -27,10 +28,16 @@ def parse(text: str) -> ast.Module:
         raise RecogniseError(type(error).__name__) from error
 
 
-def imports(tree: ast.AST) -> list[str]:
+@lru_cache(maxsize=1)
+def nodes(tree: ast.Module) -> list[ast.AST]:
+    """Return all nodes of a tree; of the last one they are kept, since many ask for them."""
+    return list(ast.walk(tree))
+
+
+def imports(tree: ast.Module) -> list[str]:
     """Return the top-level names of all modules that are imported anywhere; relative ones are left out."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             found.update(alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:

@@ -1,5 +1,7 @@
 """What applied, where it came from, and what it took the place of."""
 
+import pytest
+
 from mlamd.recognise.parameters import Candidate, Parameter, resolve
 from mlamd.recognise.python_parameters import read_python
 from tests.recognise.reading import recognise
@@ -104,6 +106,26 @@ def test_a_file_of_arguments_is_read_in_its_place():
 def test_what_a_file_of_arguments_sets_that_nobody_knows_is_not_told():
     found = resolve(("python", "t.py", "@args.txt", "--epochs", "4"), [("t.py", FROM_FILE)], [])
     assert {one.name: one.value for one in found} == {"epochs": 4}
+
+
+@pytest.mark.parametrize(
+    "defaults",
+    [
+        3,
+        [1],
+        {"a": 3},
+        {"a": {"commands": 3, "positional": 0}},
+        {"a": {"commands": {"x": 3}, "linked": {"x": 3}, "positional": 0}},
+        {"a": {"entry": 3, "line": "x", "of": [], "by": {}}},
+        {"a": {"also": [3], "flags": 3}},
+        {"a": {"linked": {"x": "b.c"}, "positional": 1}},
+    ],
+)
+def test_facts_of_any_shape_are_taken(defaults):
+    odd = {"defaults": defaults, "takes": 3, "prefixes": 3, "plain": True, "constants": 3}
+    for line in (("python", "t.py", "x", "--a"), ("t.py", "@x"), ()):
+        for path in ("t.py", "n.ipynb", "lib.py"):
+            resolve(line, [(path, odd), ("b.py", {"defaults": defaults})], [], [], {"x": 3})
 
 
 def test_an_ordinary_text_has_no_words():
