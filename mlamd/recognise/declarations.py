@@ -10,8 +10,9 @@ from typing import Any
 
 from mlamd.recognise.command_line import command_of
 from mlamd.recognise.facts import flattened, listed, mapping
-from mlamd.recognise.finding import Fact
+from mlamd.recognise.finding import Fact, RecogniseError
 from mlamd.recognise.launch import find_program
+from mlamd.recognise.python_parameters import read_python
 from mlamd.recognise.python_scopes import MAIN
 
 Source = tuple[str, Mapping[str, Fact]]
@@ -35,11 +36,14 @@ def declarations(argv: tuple[str, ...], sources: Sequence[Source]) -> dict[str, 
     The program goes before the modules that it imports, of which the later goes first.
     """
     programs, modules = programs_of(argv, sources)
-    taken = {str(name) for _, facts in sources for name in listed(facts.get("takes"))}
+    taken = {str(name) for _, facts in (*programs, *modules) for name in listed(facts.get("takes"))}
     if any("takes" not in facts for _, facts in programs):
         taken.add("*")
+    imported = {str(name) for _, facts in (*programs, *modules) for name in listed(facts.get("imports"))}
     told = [(path, _entries(path, facts, _reached)) for path, facts in programs]
     for path, facts in modules:
+        if programs and not taken & {"*", *_parts(path)} and not imported & _parts(path):
+            continue
         config = facts.get("plain") is True or PurePosixPath(path).stem.lower() in _SETTINGS_FILES
 
         def kept(name: str, entry: Mapping[str, Any], config: bool = config) -> bool:
@@ -58,9 +62,11 @@ def programs_of(argv: tuple[str, ...], sources: Sequence[Source]) -> tuple[list[
     """Return those sources that are the program of a command line, and the others.
 
     A notebook is the program of its kernel. Where the program comes from nowhere that has a path, as from
-    the standard input, all are.
+    the standard input, all are; one that is given as text (``python -c``) is read from there.
     """
     launch = find_program(argv)
+    if launch.program == "-c":
+        return _given_as_text(argv[launch.first - 1]), list(sources)
     wanted = launch.program.replace(".", "/") if launch.module else launch.program.removeprefix("./")
     wanted = wanted.removesuffix(".py")
     if wanted in {"", "-"}:
@@ -70,6 +76,18 @@ def programs_of(argv: tuple[str, ...], sources: Sequence[Source]) -> tuple[list[
         exact = [one for one in sources if _bare(one[0]) == wanted]
         programs = exact or [one for one in sources if _ends_alike(_bare(one[0]), wanted)]
     return programs, [one for one in sources if one not in programs]
+
+
+def _given_as_text(code: str) -> list[Source]:
+    try:
+        return [("-c", read_python(code))]
+    except RecogniseError:
+        return []
+
+
+def _parts(path: str) -> set[str]:
+    """Return the names by which a module may be imported, those of its packages included."""
+    return set(path.removesuffix(".py").split("/"))
 
 
 def is_read(argv: tuple[str, ...], sources: Sequence[Source]) -> bool:

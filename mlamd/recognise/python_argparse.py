@@ -195,6 +195,10 @@ def read_absl(book: Book, tree: ast.Module) -> None:
             found: Declared = {"value": book.value(default), "by": "absl", "line": call.lineno}
             found["flags"] = [f"--{name.value}"]
             found["type"] = {"integer": "int", "boolean": "bool", "string": "str"}.get(kind[7:], kind[7:])
+            if found["type"] in ("bool", "boolean"):
+                found["action"] = "store_true"
+                found["off_flags"] = [f"--no{name.value}"]
+                found["flags"] = [f"--{name.value}", f"--no{name.value}"]
             if kind.startswith("DEFINE_multi_"):
                 found["multiple"] = True
             book.add(name.value, found)

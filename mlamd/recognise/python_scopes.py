@@ -83,7 +83,8 @@ def _registers(node: ast.stmt) -> bool:
 def taken(tree: ast.Module) -> list[str]:
     """Return the names that a module takes from others: imported ones, and attributes of imported modules.
 
-    Those of the standard library are left out; ``*`` stands for whatever there is.
+    Those of the standard library are left out; ``*`` stands for whatever there is. Of relative imports also
+    the names of the modules.
     """
     found: set[str] = set()
     modules: set[str] = set()
@@ -92,6 +93,7 @@ def taken(tree: ast.Module) -> list[str]:
         if isinstance(node, ast.ImportFrom):
             if node.level or (node.module or "").partition(".")[0] not in sys.stdlib_module_names:
                 found.update(alias.name for alias in node.names)
+                found.update((node.module or "").split(".") if node.level and node.module else ())
                 modules.update(alias.asname or alias.name for alias in node.names)
         elif isinstance(node, ast.Import):
             for alias in node.names:

@@ -33,7 +33,9 @@ def known(view: View, run: int) -> dict[str, object]:
         ("python t.py --lr 1", "/usr/bin/python3", {"lr": 1, "SEED": 3}),
         ("python -m t --lr 1", "/usr/bin/python3", {"lr": 1, "SEED": 3}),
         ("python t.py --lr 1", "", {"lr": 1, "SEED": 3}),
-        ("python -c pass 5", "/usr/bin/python3", {"#1": 5, "lr": 0.1}),
+        ("python -c open('t.py') 5", "/usr/bin/python3", {"#1": 5}),
+        ("python -c LR=2;__import__('t') 5", "/usr/bin/python3", {"#1": 5, "LR": 2, "lr": 0.1}),
+        ("python lint.py t.py", "/usr/bin/python3", {"#1": "t.py"}),
         ("/venv/bin/tool --lr 2", "/usr/bin/python3", {"lr": 2}),
     ],
 )
@@ -42,9 +44,11 @@ def test_only_what_runs_a_program_of_ours_has_parameters(
 ) -> None:
     run = story.run(command)
     step = story.step(run, command, executable=executable)
-    file = story.existing("t.py")
-    story.mean(file, "source", TRAIN)
-    story.read(step, file, 2)
+    for path, facts in (("t.py", TRAIN), ("lint.py", read_python("import sys"))):
+        if path == "t.py" or path in command:
+            file = story.existing(path)
+            story.mean(file, "source", facts)
+            story.read(step, file, 2)
     assert known(view(), run) == expected
 
 

@@ -137,6 +137,19 @@ def test_it(share=0.5): print(json.dumps({"share": share}))
 if __name__ == "__main__":
     fire.Fire({"train": train, "test": test_it})
 """
+ABSL = """
+import json
+from absl import app, flags
+flags.DEFINE_float("lr", 0.1, "")
+flags.DEFINE_boolean("fast", True, "")
+flags.DEFINE_bool("amp", False, "")
+flags.DEFINE_multi_string("tag", ["z"], "")
+def main(rest):
+    names = ("lr", "fast", "amp", "tag")
+    print(json.dumps({name: flags.FLAGS[name].value for name in names} | {"#1": rest[1]}))
+if __name__ == "__main__":
+    app.run(main)
+"""
 SETTINGS = """
 import json, sys
 from dataclasses import dataclass, field
@@ -206,6 +219,11 @@ CASES = [
     (FIRE_CLASS, "train 5 --lr=1", {"command": "train", "seed": 1, "lr": 1, "epochs": 5}),
     (FIRE_ALL, "test 0.7", {"command": "test", "share": 0.7}),
     (
+        ABSL,
+        "--nofast --amp d.csv --tag a --tag b",
+        {"lr": 0.1, "fast": False, "amp": True, "tag": ["a", "b"], "#1": "d.csv"},
+    ),
+    (
         SETTINGS,
         "",
         {
@@ -232,7 +250,7 @@ def test_the_parameters_of_a_program(text, line, expected):
 
 @pytest.mark.parametrize(("text", "line", "expected"), CASES)
 def test_it_says_so_itself(text, line, expected, tmp_path):
-    for library in ("click", "typer", "fire"):
+    for library in ("click", "typer", "fire", "absl"):
         if library in text and find_spec(library) is None:
             pytest.skip(f"needs {library}")
     (tmp_path / "t.py").write_text(text)
