@@ -1,6 +1,7 @@
 """Small charts of Unicode block characters."""
 
 from collections.abc import Sequence
+from math import isfinite
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 MISSING = "·"
@@ -28,11 +29,21 @@ def _cell(bar: int | None, place: int) -> str:
 
 
 def line(values: Sequence[float], width: int) -> str:
-    """Return a course in one line, from the lowest block for the least to the highest for the greatest."""
+    """Return a course in one line, from the lowest block for the least to the highest for the greatest.
+
+    What is no number, or infinite, is ``MISSING``.
+    """
     if len(values) > width:
         values = [values[place * (len(values) - 1) // (width - 1)] for place in range(width)]
-    least, greatest = min(values), max(values)
-    span = greatest - least
-    if not span < float("inf"):
-        return ""
-    return "".join(_BLOCKS[1 + round(7 * (value - least) / span)] if span else _BLOCKS[4] for value in values)
+    finite = [value for value in values if isfinite(value)]
+    if not finite:
+        return MISSING * len(values)
+    least = min(finite)
+    span = max(finite) - least
+
+    def block(value: float) -> str:
+        if not isfinite(value):
+            return MISSING
+        return _BLOCKS[1 + round(7 * (value - least) / span)] if span else _BLOCKS[4]
+
+    return "".join(map(block, values)) if isfinite(span) else ""

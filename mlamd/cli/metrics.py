@@ -11,6 +11,7 @@ from mlamd.lineage.gaps import of_runs
 from mlamd.lineage.metrics import Metric, metrics
 from mlamd.lineage.names import resolve_run
 from mlamd.model.derived import Run
+from mlamd.recognise.facts import bounded
 
 _WIDTH = 24
 _NONE_YET = "no metrics are known yet: the run goes on, and a file counts when its writer has closed it"
@@ -52,15 +53,15 @@ def row(metric: Metric) -> dict[str, Any]:
         "name": metric.name,
         **document.path_fields(metric.version.path),
         "version": metric.version.id,
-        "last": metric.last,
-        "best": metric.best,
-        "least": metric.least,
-        "greatest": metric.greatest,
+        "last": bounded(metric.last),
+        "best": bounded(metric.best),
+        "least": bounded(metric.least),
+        "greatest": bounded(metric.greatest),
         "direction": metric.direction or None,
         "count": metric.count,
         "exact": metric.exact,
         "steps": list(metric.steps),
-        "values": list(metric.values),
+        "values": [bounded(value) for value in metric.values],
     }
 
 

@@ -4,6 +4,7 @@ A log that is opened to append holds the lines of earlier runs too. What the ver
 write is known to hold is left out, if the newer one begins with it.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,7 +24,7 @@ class Points:
     """Where the kept points stand in the series, from 0."""
     steps: tuple[Any, ...]
     values: tuple[Any, ...]
-    """As they are stored: ``nan`` and ``inf`` are text."""
+    """Also those that are no numbers, and infinite ones, which never are ``least`` or ``greatest``."""
     last: Number
     least: Number
     greatest: Number
@@ -76,16 +77,18 @@ def points_of(facts: Mapping[str, Any], name: str) -> Points | None:
     """Return a series of some facts; a single number is a series of one value. None if it has no number."""
     drawn = mapping(mapping(facts.get("series")).get(name))
     if not drawn:
-        value = mapping(facts.get("scalars")).get(name)
+        value = told(mapping(facts.get("scalars")).get(name))
         return Points(1, (0,), (0,), (value,), value, value, value) if is_number(value) else None
-    pairs = list(zip(drawn.get("steps") or (), drawn.get("values") or (), strict=False))
+    steps, values = drawn.get("steps") or (), drawn.get("values") or ()
+    pairs = [(step, told(value)) for step, value in zip(steps, values, strict=False)]
     numbers = [value for _, value in pairs if is_number(value)]
     if not numbers:
         return None
+    finite = [value for value in numbers if math.isfinite(value)] or numbers[-1:]
     summary = mapping(mapping(facts.get("summary")).get(name))
 
     def known(key: str, otherwise: Number) -> Number:
-        value = summary.get(key)
+        value = told(summary.get(key))
         return value if is_number(value) else otherwise
 
     count = summary.get("count")
@@ -97,9 +100,14 @@ def points_of(facts: Mapping[str, Any], name: str) -> Points | None:
         tuple(step for step, _ in pairs),
         tuple(value for _, value in pairs),
         known("last", numbers[-1]),
-        known("best_min", min(numbers)),
-        known("best_max", max(numbers)),
+        known("best_min", min(finite)),
+        known("best_max", max(finite)),
     )
+
+
+def told(value: object) -> Any:
+    """Return a value as it was before it was stored: what is no number, or infinite, is text there."""
+    return float(value) if isinstance(value, str) and value in {"nan", "inf", "-inf"} else value
 
 
 def _places(count: int, kept: int) -> tuple[int, ...]:
@@ -136,13 +144,19 @@ def _begins_with(points: Points, old: Points) -> bool:
     if points.count < old.count:
         return False
     kept = dict(zip(points.places, points.values, strict=True))
-    return all(kept.get(place, value) == value for place, value in zip(old.places, old.values, strict=True))
+    return all(
+        _same(kept.get(place, value), value) for place, value in zip(old.places, old.values, strict=True)
+    )
+
+
+def _same(one: object, other: object) -> bool:
+    return one == other or (one != one and other != other)  # noqa: PLR0124  (what is no number)
 
 
 def _rest(points: Points, old: Points) -> Points:
     first = next(at for at, place in enumerate(points.places) if place >= old.count)
     places, steps, values = points.places[first:], points.steps[first:], points.values[first:]
-    numbers = [value for value in values if is_number(value)] or [points.last]
+    numbers = [value for value in values if is_number(value) and math.isfinite(value)] or [points.last]
     whole = len(places) == points.count - old.count
     # What is less than everything before is of the rest, also where its point was not kept.
     fell, rose = points.least < old.least, points.greatest > old.greatest

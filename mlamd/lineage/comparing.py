@@ -10,6 +10,7 @@ from mlamd.lineage.parameters import parameters
 from mlamd.lineage.surroundings import Surroundings, surroundings
 from mlamd.lineage.view import View
 from mlamd.model.derived import Run
+from mlamd.recognise.facts import bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def _parameters(view: View, run: Run) -> dict[str, Any]:
 
 
 def _metrics(view: View, run: Run, lower: Collection[str], higher: Collection[str]) -> dict[str, Any]:
-    return {metric.name: metric.last for metric in metrics(view, run, lower, higher)}
+    return {metric.name: bounded(metric.last) for metric in metrics(view, run, lower, higher)}
 
 
 def _packages(around: Surroundings) -> dict[str, Any]:

@@ -54,15 +54,25 @@ def _of_step(view: View, step: Step) -> list[Parameter]:
     for path, kind, facts in _meanings(view, view.writes(step.number), made=True):
         if kind == "model":
             models.append((path, mapping(facts.get("hyperparameters"))))
-        elif kind == "config" and "/.hydra/" in f"/{path}":
+        elif kind == "config" and ("/.hydra/" in f"/{path}" or _is_logged(facts)):
             written.append((path, _settings(facts)))
     configs = _without_parts(configs, written)
     if _KERNELS.intersection(step.command):
-        return resolve((), [*sources, *_notebooks(view, step)], configs, models)
+        starters = [flow.source for flow in view.flows_into(step.number) if flow.via is Via.START]
+        configs += _injected(view, starters)
+        return resolve((), [*sources, *_notebooks(view, starters)], configs, models)
+    injected = _injected(view, [step.number])
+    if injected:  # whoever runs a notebook with parameters has no others
+        return resolve((), list(_notebooks(view, [step.number])), injected, models)
     interpreted = runs_python(step.executable or "".join(step.command[:1]))
     if not is_read(step.command, sources) and (not interpreted or is_tool(find_program(step.command))):
         return []
     return resolve(step.command, sources, configs, models, files)
+
+
+def _is_logged(facts: Mapping[str, Any]) -> bool:
+    """Say whether a tracker wrote what its run had set, and not what it knows of the run itself."""
+    return "tracker" in facts and "lifecycle_stage" not in mapping(facts.get("settings"))
 
 
 def _settings(facts: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -83,20 +93,27 @@ def _without_parts(read: list[_Named], written: list[_Named]) -> list[_Named]:
     return composed or [one for one in (*read, *written) if not one[0].endswith(".hydra/hydra.yaml")]
 
 
-def _notebooks(view: View, step: Step) -> Iterable[_Named]:
+def _notebooks(view: View, steps: Iterable[int]) -> Iterable[_Named]:
     """Return the notebooks that were read by who started a kernel, with what their cells assign.
 
     A kernel is sent the cells, it does not read the file.
     """
-    for flow in view.flows_into(step.number):
-        if flow.via is Via.START:
-            read = (reading.version for reading in view.reads(flow.source))
-            for path, kind, facts in _meanings(view, read, made=False):
-                if kind == "notebook":
-                    assigned = {
-                        name: {"value": value} for name, value in mapping(facts.get("constants")).items()
-                    }
-                    yield path, {**facts, "defaults": {**assigned, **mapping(facts.get("defaults"))}}
+    for step in steps:
+        read = (reading.version for reading in view.reads(step))
+        for path, kind, facts in _meanings(view, read, made=False):
+            if kind == "notebook":
+                assigned = {name: {"value": value} for name, value in mapping(facts.get("constants")).items()}
+                yield path, {**facts, "defaults": {**assigned, **mapping(facts.get("defaults"))}}
+
+
+def _injected(view: View, steps: Iterable[int]) -> list[_Named]:
+    """Return what was put into the notebooks that steps wrote, as papermill does it, by path."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for step in steps:
+        for path, kind, facts in _meanings(view, view.writes(step), made=True):
+            if kind == "notebook" and facts.get("settings"):
+                found[path] = mapping(facts["settings"])
+    return list(found.items())
 
 
 def _meanings(

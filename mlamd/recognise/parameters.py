@@ -8,9 +8,11 @@ from mlamd.masking.text import mask_setting
 from mlamd.recognise.argument_files import expanded
 from mlamd.recognise.arguments import parse_line
 from mlamd.recognise.declarations import applied, declarations, given_as_config, programs_of
-from mlamd.recognise.facts import MOST_ITEMS, bounded
+from mlamd.recognise.facts import MOST_ITEMS, bounded, listed
 from mlamd.recognise.finding import Fact
 
+_LINES = frozenset({"argparse", "click", "typer", "fire", "absl"})
+"""What declares parameters of a command line."""
 COMMAND_LINE, CONFIG, DEFAULT, MODEL = "command line", "config", "default", "model"
 
 Settings = Mapping[str, Fact]
@@ -55,7 +57,8 @@ def resolve(
     of its configuration files, ``models`` those of the models that it read. As the programs do it, the
     command line goes before a configuration, that before the default in the source, and what a model says
     comes last. Of two files of the same sort, the later one goes first: it was read over the other. The
-    source that is the program itself goes before the modules that it imports. A source of plain assignments
+    source that is the program itself goes before the modules that it imports. A default of the command line
+    goes before a configuration that nobody asks for that name. A source of plain assignments
     that the command line names is a configuration. ``files`` are the words of files of arguments by path;
     what such a file sets whose words are not known is not told.
     """
@@ -77,18 +80,29 @@ def resolve(
             continue
         path = str(entry.get("path", ""))
         where = f"{path}:{entry['line']}" if "line" in entry else path
-        _add(found, name, Candidate(entry.get("value"), DEFAULT, where))
+        candidate = Candidate(entry.get("value"), DEFAULT, where)
+        ignored = candidate.value is not None and entry.get("by") in _LINES and not _is_asked(name, sources)
+        _add(found, name, candidate, before=CONFIG if ignored else "")
     for path, settings in reversed(models):
         for name, value in settings.items():
             _add(found, name, Candidate(value, MODEL, path))
     return [_parameter(name, found[name]) for name in sorted(found)]
 
 
-def _add(found: dict[str, list[Candidate]], name: str, candidate: Candidate) -> None:
+def _is_asked(name: str, sources: Sequence[tuple[str, Settings]]) -> bool:
+    """Return True if any source may ask a configuration for a name; what nobody asks for does not count."""
+    asked = [listed(facts["asks"]) if "asks" in facts else ["*"] for _, facts in sources]
+    wanted = {"*", name, name.replace("_", "-")}
+    return any(not wanted.isdisjoint(names) for names in asked)
+
+
+def _add(found: dict[str, list[Candidate]], name: str, candidate: Candidate, before: str = "") -> None:
+    """Add what is weaker than all that there is; ``before`` names a source that it is stronger than."""
     name = name.replace("-", "_")
-    listed = found.get(name)
-    if listed is not None:
-        listed.append(candidate)
+    known = found.get(name)
+    if known is not None:
+        place = next((at for at, one in enumerate(known) if one.source == before), len(known))
+        known.insert(place, candidate)
     elif len(found) < MOST_ITEMS:
         found[name] = [candidate]
 

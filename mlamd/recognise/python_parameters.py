@@ -11,6 +11,7 @@ from mlamd.recognise import python_source as source
 from mlamd.recognise.facts import bounded
 from mlamd.recognise.finding import Fact
 from mlamd.recognise.python_argparse import prefixes, read_absl, read_argparse
+from mlamd.recognise.python_asking import asked
 from mlamd.recognise.python_book import Book
 from mlamd.recognise.python_commands import read_commands
 from mlamd.recognise.python_fire import read_fire
@@ -37,9 +38,11 @@ def read_python(text: str) -> dict[str, Fact]:
     """Return the facts of a Python source; raises ``RecogniseError`` for bad syntax."""
     tree = source.parse(text)
     held = source.constants(tree)
+    imports = source.imports(tree)
     facts: dict[str, Fact] = {
-        "imports": list(source.imports(tree)),
+        "imports": list(imports),
         "takes": list(taken(tree)),
+        "asks": list(asked(tree, imports)),
         "constants": {name: bounded(mask_setting(name, value)) for name, (value, _) in held.items()},
         "defaults": declared(tree, held),
     }

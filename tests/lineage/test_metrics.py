@@ -1,5 +1,6 @@
 """The metrics of a run, from what is known of the files that it wrote."""
 
+import math
 from collections.abc import Callable
 
 from mlamd.lineage.metrics import direction_of, metrics
@@ -44,3 +45,21 @@ def test_what_is_better_is_told_by_the_name() -> None:
 def test_the_user_knows_better() -> None:
     assert direction_of("accuracy", lower=["accuracy"]) == "down"
     assert direction_of("epoch", higher=["epoch"]) == "up"
+
+
+def test_what_is_no_number_is_the_last_value_and_never_the_best(
+    story: Story, view: Callable[[], View]
+) -> None:
+    """A training that diverged must not look like a good one."""
+    run = story.run("python train.py", 1)
+    made = story.write(story.step(run, "python train.py", 1), "train.log", 2)
+    series = {
+        "loss": {"steps": [0, 1, 2], "values": [0.5, 0.4, "nan"]},
+        "grad": {"steps": [0], "values": ["inf"]},
+    }
+    story.mean(made, "log", {"series": series})
+    told = view()
+    grad, loss = metrics(told, told.run(run))
+    assert math.isnan(loss.last)
+    assert (loss.best, loss.count) == (0.4, 3)
+    assert grad.last == math.inf

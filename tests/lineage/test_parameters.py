@@ -90,3 +90,32 @@ def test_steps_that_differ_are_named(story: Story, view: Callable[[], View]) -> 
     told = [(one.name, one.value, one.steps) for one in parameters(found, found.run(run))]
     first, second = "aaaa000000000001.1", "aaaa000000000001.2"
     assert told == [("lr", 1, (first,)), ("lr", 3, (second,)), ("seed", 2, (first, second))]
+
+
+def test_what_papermill_injects_goes_before_what_the_notebook_says(
+    story: Story, view: Callable[[], View]
+) -> None:
+    run = story.run("papermill nb.ipynb out.ipynb -p alpha 0.3", 1)
+    step = story.step(run, "papermill nb.ipynb out.ipynb -p alpha 0.3", 1)
+    source = story.existing("nb.ipynb", 1)
+    story.mean(source, "notebook", {"constants": {"alpha": 0.1, "beta": 2}})
+    story.read(step, source, 2)
+    story.mean(story.write(step, "out.ipynb", 3), "notebook", {"settings": {"alpha": 0.3}})
+    told = view()
+    found = {one.name: (one.value, one.where) for one in parameters(told, told.run(run))}
+    assert found == {"alpha": (0.3, "out.ipynb"), "beta": (2, "nb.ipynb")}
+
+
+def test_what_a_tracker_was_told_counts_and_what_it_knows_of_the_run_does_not(
+    story: Story, view: Callable[[], View]
+) -> None:
+    run = story.run("python train.py", 1)
+    step = story.step(run, "python train.py", 1)
+    source = story.existing("train.py", 1)
+    story.mean(source, "source", {})
+    story.read(step, source, 1)
+    logged = story.write(step, "mlruns/0/r/params/l1", 2)
+    story.mean(logged, "config", {"tracker": "mlflow", "settings": {"l1": 0.5}})
+    meta = story.write(step, "mlruns/0/r/meta.yaml", 2)
+    story.mean(meta, "config", {"tracker": "mlflow", "settings": {"lifecycle_stage": "active"}})
+    assert known(view(), run) == {"l1": 0.5}

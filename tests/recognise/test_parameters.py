@@ -13,6 +13,9 @@ p.add_argument("--lr", type=float, default=0.1)
 p.add_argument("--epochs", type=int, default=3)
 p.add_argument("--api-key", default="abc")
 SEED = 7
+args = p.parse_args()
+config = yaml.safe_load(open("conf.yaml"))
+lr, epochs = config["lr"], config.get("epochs", args.epochs)
 """)
 OTHER = read_python("SEED = 8\nWIDTH = 3")
 
@@ -45,6 +48,36 @@ def test_the_command_line_goes_before_a_config_and_that_before_the_default():
     assert found["SEED"] == Parameter("SEED", 7, "default", "train.py:7")
     assert "WIDTH" not in found
     assert found["api_key"].value == "***"
+
+
+PARSER = """
+import argparse
+p = argparse.ArgumentParser()
+p.add_argument("--seed", type=int, default=1)
+p.add_argument("--n", type=int)
+args = p.parse_args()
+"""
+ASKING = {
+    "nothing": ("print(args.seed)", False),
+    "another key": ("config['lr']", False),
+    "in brackets": ("config['seed']", True),
+    "get": ("config.get('seed')", True),
+    "an attribute": ("config.seed", True),
+    "all of it": ("Namespace(**config)", True),
+    "as defaults": ("p.set_defaults(**config)", True),
+    "one by one": ("for key, value in config.items(): pass", True),
+    "a library": ("import hydra", True),
+}
+
+
+@pytest.mark.parametrize("how", ASKING)
+def test_a_default_goes_before_a_configuration_that_nobody_asks_for_it(how):
+    code, asks = ASKING[how]
+    sources = [("train.py", read_python(PARSER + code))]
+    found = by_name(("python", "train.py"), sources, [("conf.yaml", {"seed": 42, "n": 40})])
+    assert found["seed"].value == (42 if asks else 1)
+    assert found["seed"].overridden[0].value == (1 if asks else 42)
+    assert found["n"].value == 40, "no default at all is weaker than anything"
 
 
 def test_the_same_value_twice_is_no_disagreement():
