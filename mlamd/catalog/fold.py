@@ -251,7 +251,10 @@ def _moved(tables: Overlay, event: events.Moved) -> None:
     row = tables.get("versions", place)
     if row is None:
         return
-    columns: dict[str, Any] = {"path": event.path, "replaced": event.replaced, "gone": None}
+    before = tables.get("paths", key(event.path))
+    last = before[1] if before is not None and before[1] != event.version else 0
+    # What stood there once belongs to the history of the name, also if nothing did any more.
+    columns: dict[str, Any] = {"path": event.path, "replaced": event.replaced or last, "gone": None}
     if not event.temporary:
         movers = [actor(step, grade) for step, grade in event.movers]
         columns["moves"] = [*row[_MOVES], [event.source, event.at_ns, movers]]

@@ -99,7 +99,7 @@ class FileVersion:
     derived: bool
     writers: tuple[Writer, ...]
     replaced: int
-    """The version that a rename put this one in the place of, or 0."""
+    """The version that stood at the name that a rename gave this one, or 0."""
     earlier_names: tuple["EarlierName", ...]
     """Names that it had before, the oldest first."""
     gone_ns: int | None

@@ -133,6 +133,16 @@ def test_history_of_a_file_that_was_renamed_over_another(story, view):
     ]
 
 
+def test_history_of_a_name_that_was_free_for_a_while(story, view):
+    """What was removed before another file got its name still is an earlier version of that name."""
+    old = story.write(story.step(story.run("x")), "model", 2)
+    story.remove(old, 3)
+    new = story.write(story.step(story.run("y")), "model.new", 4)
+    story.move(new, b"model", 5)
+    asked = view()
+    assert [version.number for version in asked.history(new)] == [new, old]
+
+
 def test_log_is_newest_first_and_limited(story, view):
     step = story.step(story.run("x"))
     for at in range(2, 30):
