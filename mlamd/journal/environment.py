@@ -25,6 +25,7 @@ LIB_VERSION = 0
 INITIAL_MAP_BYTES = 64 << 20
 _MAGIC = 0xBEEFC0DE
 _META_BYTES = 152
+_NEARLY_FULL_BYTES = 1 << 20
 _T = TypeVar("_T")
 
 
@@ -201,10 +202,21 @@ def translate(error: Exception, directory: Path) -> MlamdError:
     """Turn an error of LMDB or of the operating system into the line that a user gets."""
     number = error.errno if isinstance(error, OSError) else 0
     text = str(error)
-    if number in {errno.ENOSPC, errno.EDQUOT} or "No space left" in text or isinstance(error, lmdb.DiskError):
+    full = number in {errno.ENOSPC, errno.EDQUOT} or "No space left" in text
+    # A page of which the disk took only a part is an input/output error to LMDB (``mdb_page_flush``).
+    full = full or ("Input/output error" in text and _is_nearly_full(directory))
+    if full or isinstance(error, lmdb.DiskError):
         return StoreFullError(
             f"the disk of {directory} is full: free some space; nothing that was stored is lost"
         )
     if isinstance(error, lmdb.ReadonlyError | PermissionError | lmdb.LockError) or "ermission denied" in text:
         return AccessError(f"no permission to use {directory}: check its owner and mode ({text})")
     return StoreDamagedError(f"{directory} cannot be read ({text}): run `mlamd verify`")
+
+
+def _is_nearly_full(directory: Path) -> bool:
+    try:
+        found = os.statvfs(directory)
+    except (AttributeError, OSError):
+        return False
+    return found.f_bavail * found.f_frsize < _NEARLY_FULL_BYTES
