@@ -18,7 +18,6 @@ from mlamd.lineage.surroundings import surroundings, untracked_read
 from mlamd.model.derived import FileVersion, Run, Step
 
 _MOST_ROWS = 12
-_MOST_ENTRIES = 20
 
 
 @click.command(name="show")

@@ -89,8 +89,7 @@ def _native_lines(around: Surroundings) -> list[tuple[str, str]]:
     if not around.native:
         return []
     names, count = computing(around.native), len(around.native.get("libraries") or ())
-    more = f": {', '.join(names[:_MOST_WORDS])}" if names else ""
-    more += f" and {len(names) - _MOST_WORDS} more" if len(names) > _MOST_WORDS else ""
+    more = f": {_some(names)}" if names else ""
     lines = [("libraries", f"{count} native{more}")]
     versions = cuda(around.native, around.packages, around.host)
     if versions:
@@ -126,10 +125,9 @@ def _placed_lines(around: Surroundings) -> list[tuple[str, str]]:
     if around.workers:
         known = around.workers
         ranks = known["ranks"]
-        which = ", ".join(str(rank) for rank in ranks[:_MOST_WORDS])
-        more = f" and {len(ranks) - _MOST_WORDS} more" if len(ranks) > _MOST_WORDS else ""
+        which = _some([str(rank) for rank in ranks])
         size = f" of {known['size']}" if "size" in known else ""
         rest = f", master {known['master']}" if "master" in known else ""
         launcher = f"{known['launcher']}: " if "launcher" in known else ""
-        lines.append(("workers", f"{launcher}rank {which}{more}{size}{rest}"))
+        lines.append(("workers", f"{launcher}rank {which}{size}{rest}"))
     return lines

@@ -11,6 +11,7 @@ import re
 from contextlib import suppress
 from typing import NamedTuple
 
+from mlamd.host.entries import is_same
 from mlamd.model.processes import ProcessKey
 
 _MOST_BYTES = 1 << 18
@@ -131,10 +132,9 @@ def look(process: ProcessKey | None = None, proc: str = "/proc") -> tuple[object
         mounts = os.readlink(f"{base}/ns/mnt")
         root = os.stat(f"{base}/root")
         cgroup = _read(f"{base}/cgroup")
-        stat = _read(f"{base}/stat")
-        if process is not None and int(stat[stat.rfind(")") + 2 :].split()[19]) != process.start:
+        if process is not None and not is_same(process, proc):
             return None
-    except (OSError, ValueError, IndexError):
+    except (OSError, ValueError):
         return None
     return mounts, cgroup, root.st_dev, root.st_ino
 

@@ -8,6 +8,7 @@ a package (``numpy.libs``, ``nvidia``) are.
 import re
 from typing import NamedTuple
 
+from mlamd.host.entries import read_of
 from mlamd.model.processes import ProcessKey
 
 _MOST_BYTES = 16 << 20
@@ -40,15 +41,8 @@ NOTHING = Loaded()
 
 def loaded(process: ProcessKey, proc: str = "/proc") -> Loaded | None:
     """Return what a process has loaded; None for one that is gone, or not ours to look at."""
-    try:
-        with open(f"{proc}/{process.pid}/maps", "rb") as file:
-            text = file.read(_MOST_BYTES)
-        with open(f"{proc}/{process.pid}/stat", "rb") as file:  # afterwards: it was still the same process
-            fields = file.read(4096).rpartition(b")")[2].split()
-        same = int(fields[19]) == process.start
-    except (OSError, ValueError, IndexError):
-        return None
-    return loaded_in(text) if same else None
+    text = read_of(process, "maps", _MOST_BYTES, proc)
+    return None if text is None else loaded_in(text)
 
 
 def loaded_in(text: bytes) -> Loaded:

@@ -14,6 +14,7 @@ from mlamd.recognise.command_line import NUMBER, Argument, Declaration, Line, pl
 from mlamd.recognise.facts import bounded, listed
 from mlamd.recognise.finding import Fact
 from mlamd.recognise.launch import find_program
+from mlamd.recognise.series import is_number
 from mlamd.recognise.typed import typed, typed_nested
 
 MOST_WORDS = 20_000
@@ -163,13 +164,9 @@ def _unknown(line: Line, word: str, name: str) -> None:
         line.add(name[3:] if negative else name, not negative, word)
         return
     values = [typed_nested(line.take())]
-    while _is_number(values[-1]) and line.next_is_value() and NUMBER.match(line.words[line.at]):
+    while is_number(values[-1]) and line.next_is_value() and NUMBER.match(line.words[line.at]):
         values.append(typed(line.take()))
     line.add(name, values[0] if len(values) == 1 else values, word)
-
-
-def _is_number(value: Fact) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _joined(line: Line, flag: str, word: str) -> None:
