@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import click
-
 from mlamd.cli import document, text
 from mlamd.cli.answer import Question
 from mlamd.lineage.gaps import of_runs
@@ -41,8 +39,7 @@ def show(asked: Question, version: FileVersion, *, as_json: bool) -> None:
     if version.gone_ns is not None:
         text.say(f"gone       {text.when(version.gone_ns)}")
     _print_meaning(meaning, version.path)
-    text.say()
-    text.say(click.style("what happened to it", bold=True))
+    text.title("what happened to it")
     for entry in entries[:_MOST_ENTRIES]:
         text.say(f"  {_entry_line(entry)}")
     if len(entries) > _MOST_ENTRIES:
@@ -113,13 +110,11 @@ def _brief(fact: Any) -> str:
     elif isinstance(fact, list):
         words = [_word(value) for value in fact[:_MOST_WORDS]]
     else:
-        return _cut(_word(fact))
+        return text.cut(_word(fact), _MOST_LETTERS)
     more = len(fact) - _MOST_WORDS
-    return ", ".join(map(_cut, words)) + (f", and {more} more" if more > 0 else "")
-
-
-def _cut(words: str) -> str:
-    return words if len(words) <= _MOST_LETTERS else words[: _MOST_LETTERS - 1] + "…"
+    return ", ".join(text.cut(one, _MOST_LETTERS) for one in words) + (
+        f", and {more} more" if more > 0 else ""
+    )
 
 
 def _word(fact: Any) -> str:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import click
-
 from mlamd.cli import document, folded, text
 from mlamd.cli.answer import Question
 from mlamd.lineage.datasets import Contents, Part, Share, contents, makers, users
@@ -38,18 +36,18 @@ def show(asked: Question, directory: Directory, *, files: bool, as_json: bool) -
     _print_models(directory, saved)
     if known.shares:
         _print_shares(known.shares)
-    _title("made by")
+    text.title("made by")
     _print_parts(made)
     if unknown:
         text.say(f"  nobody known: {unknown:,} {_files(unknown)}")
-    _title("used by")
+    text.title("used by")
     _print_parts(used)
     if not used:
         text.say("  nobody known")
     elif len(used) == _MOST_USERS:
         text.say("  and perhaps more (--json lists all)")
     if files:
-        _title("files")
+        text.title("files")
         for path, version in directory.members.items():
             size = text.size(version.size_bytes)
             text.say(f"  {text.shown(path)}  {version.id}  {size}  {text.digest(version)}")
@@ -104,11 +102,6 @@ def _part_row(asked: Question, part: Part) -> dict[str, Any]:
 # --- for people ----------------------------------------------------------------------------------
 
 
-def _title(words: str) -> None:
-    text.say()
-    text.say(click.style(words, bold=True))
-
-
 def _files(count: int) -> str:
     return "file" if count == 1 else "files"
 
@@ -151,7 +144,7 @@ def _sizes(known: Contents) -> str:
 def _print_shares(shares: Sequence[Share]) -> None:
     splits = any(share.split for share in shares)
     names = {share.name for share in shares if share.name}
-    _title(f"{len(names):,} classes" if names else "splits")
+    text.title(f"{len(names):,} classes" if names else "splits")
     rows = []
     for share in shares[:_MOST_ROWS]:
         name = text.one_line(share.name) or "-"

@@ -70,11 +70,11 @@ def _show_run(asked: Question, run: Run, *, files: bool, as_json: bool) -> None:
     _print_head(asked, run)
     known = params.of_run(asked, run)
     if known:
-        _title("parameters")
+        text.title("parameters")
         params.table(sorted(known, key=params.importance), _MOST_ROWS)
     measured = metrics.of_run(asked, run)
     if measured:
-        _title("metrics")
+        text.title("metrics")
         metrics.table(measured, _MOST_ROWS)
     _files(asked, "read", used, read, made=False)
     _files(asked, "wrote", made, written, made=True)
@@ -91,11 +91,6 @@ def _by_kind(asked: Question, found: list[Used], *, made: bool) -> list[Used]:
 
 def _used_row(asked: Question, item: Used, *, made: bool) -> dict[str, Any]:
     return document.used_row(item) | {"kind": kind_of(asked.view, item.version.number, made=made) or None}
-
-
-def _title(words: str) -> None:
-    text.say()
-    text.say(click.style(words, bold=True))
 
 
 def _print_head(asked: Question, run: Run) -> None:

@@ -21,6 +21,12 @@ def say(text: str = "") -> None:
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
+def title(words: str) -> None:
+    """Print the title of a part of a page."""
+    say()
+    say(click.style(words, bold=True))
+
+
 def shown(path: bytes) -> str:
     """Return a path on one line, whatever bytes it has."""
     return one_line(path.decode("utf-8", "surrogateescape"))
